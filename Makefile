@@ -1,0 +1,78 @@
+# `make demo` runs the main job, `make test` passes the tests. Each makes the virtual environment
+# `.venv` and installs the pinned versions by itself; once that is done a second call installs nothing.
+# `make help` lists all targets.
+
+SHELL := bash
+
+# The main job, as arguments of the command `mmatune`.
+DEMO = tune demo --trials 12
+
+# The Python that makes `.venv`: the first of these that is new enough. 3.11 comes first because the
+# pinned versions are made with it. `make test PYTHON=/path/to/python` takes another one.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& command -v "$$name" && break; done)
+
+BIN = .venv/bin
+INSTALLED = .venv/.installed
+UNFINISHED = .venv/.unfinished
+
+# Both, because pip reads the pins of its build environment from the first until 25.2, then the second.
+PINNED = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
+
+# pip names some 130 packages one by one: show how far it is, not each of them.
+PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n " packages found"; fflush() } } \
+	/^Installing collected/ { print "  installing"; fflush() }'
+
+.PHONY: help demo test test-slow lint format setup constraints clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+demo: $(INSTALLED) ## run the main job: a small search on the demo data
+	$(BIN)/mmatune $(DEMO)
+
+test: lint ## check the style and the types, run the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED) ## check the style and the types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## mend what ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: $(INSTALLED) ## only make .venv
+
+# The mark `.unfinished` stands while pip works. An interrupted pip can leave half a package that it
+# later takes for whole, so a `.venv` with that mark is made anew.
+$(INSTALLED): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'mmatune needs Python 3.11 or newer and found none on the PATH;' \
+			'name one with: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@echo 'Setting up .venv, once: it takes a few minutes and about 2 GB, or 6 GB if torch comes with CUDA.'
+	@[ ! -e $(UNFINISHED) ] || rm -rf .venv
+	@mkdir -p .venv && touch $(UNFINISHED)
+	@"$(PYTHON)" -m venv .venv
+	@set -o pipefail; $(PINNED) $(BIN)/python -m pip install --disable-pip-version-check \
+		--progress-bar off --editable '.[dev]' | $(PROGRESS)
+	@rm $(UNFINISHED) && touch $@
+
+# A fresh resolution of everything but torch, which stays where it is pinned. Three equal signs take
+# the torch that comes with CUDA even where a CPU build is at hand: its packages must be pinned too.
+constraints: ## pin the newest versions that fit (rewrites constraints.txt; on Linux)
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; set -o pipefail; \
+	torch=$$(sed -n 's/^torch==/torch===/p' constraints.txt) && \
+	"$(PYTHON)" -m venv "$$scratch" && \
+	"$$scratch/bin/python" -m pip install --quiet "$$torch" '.[dev,cluster]' && \
+	{ grep '^#' constraints.txt && "$$scratch/bin/python" -m pip freeze --all \
+		--exclude pip --exclude mmatune; } > "$$scratch/new" && \
+	cp "$$scratch/new" constraints.txt
+
+clean: ## remove .venv and what tools left behind; keeps .mmatune, where your studies are
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,68 @@
+"""Masking: which training associations the encoder sees, and which it has to reconstruct.
+
+Shape legend: K training associations as node pairs (2, K), miRNA first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch_geometric.utils import to_undirected
+
+from model.config import Config
+
+
+class MaskConfig(Config):
+    """Bernoulli masking of associations (equation 7).
+
+    ``undirected`` masks associations, as the paper says. ``per_direction`` is the published code:
+    each direction is masked on its own and what remains is made symmetric, so the encoder still
+    sees a masked association's reverse unless both were drawn; 0.03 AUC worse when measured.
+    """
+
+    rate: float = Field(0.4, gt=0, lt=1, description="mask rate p, fraction of associations")
+    scheme: Literal["undirected", "per_direction"] = "undirected"
+
+
+@dataclass(frozen=True)
+class MaskedGraph:
+    """One epoch's view of the training associations.
+
+    Shapes: visible (2, E) with both directions of every visible association; masked (2, P).
+    ``masked_degree`` (N,) is how many masked associations (or directions) each node has.
+    """
+
+    visible: Tensor
+    masked: Tensor
+    masked_degree: Tensor
+
+
+def draw_mask(config: MaskConfig, pairs: Tensor, n_nodes: int) -> MaskedGraph:
+    """Draw a Bernoulli mask over the training associations from torch's global generator.
+
+    Args:
+        pairs: (2, K) node pairs of the training associations, each once, miRNA first.
+        n_nodes: N.
+    """
+    if config.scheme == "undirected":
+        hidden = _bernoulli(config.rate, pairs)
+        masked = pairs[:, hidden]
+        ends = masked.flatten()
+    else:
+        directed = torch.cat((pairs, pairs.flip(0)), dim=1)
+        hidden = _bernoulli(config.rate, directed)
+        ends = directed[1, hidden]
+        # The decoder reads every pair with the lower node first.
+        masked = directed[:, hidden].sort(dim=0).values
+        pairs = directed
+    visible = to_undirected(pairs[:, ~hidden], num_nodes=n_nodes)
+    degree = torch.bincount(ends, minlength=n_nodes).to(torch.float32)
+    return MaskedGraph(visible=visible, masked=masked, masked_degree=degree)
+
+
+def _bernoulli(rate: float, pairs: Tensor) -> Tensor:
+    return torch.rand(pairs.shape[1], device=pairs.device) < rate

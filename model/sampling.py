@@ -1,0 +1,55 @@
+"""Sampled pairs: what the masked associations are told apart from in training.
+
+Nothing here knows the held-out associations: a pair is unknown unless it is a *training*
+association, so a held-out one can be drawn like any other.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from model.config import Config
+
+
+class SampledPairsConfig(Config):
+    """Which pairs are drawn, and how many.
+
+    ``bipartite`` draws miRNA-small molecule pairs. ``homogeneous`` is the published code: it draws
+    from all node pairs, so most are two miRNAs and could never be an association.
+    """
+
+    scheme: Literal["bipartite", "homogeneous"] = "bipartite"
+    per_association: int = Field(1, ge=1, le=100, description="drawn pairs per masked association")
+
+
+class PairSampler:
+    """Draws unknown pairs uniformly, with replacement, from torch's global generator.
+
+    Args:
+        pairs: (2, K) node pairs of the training associations, miRNA first.
+        n_mirnas, n_nodes: nodes 0..n_mirnas-1 are miRNAs, the rest small molecules.
+    """
+
+    def __init__(
+        self, config: SampledPairsConfig, pairs: Tensor, n_mirnas: int, n_nodes: int
+    ) -> None:
+        known = torch.zeros((n_nodes, n_nodes), dtype=torch.bool, device=pairs.device)
+        known[pairs[0], pairs[1]] = True
+        # Each unordered pair once, lower node first: the upper triangle, or its bipartite block.
+        if config.scheme == "bipartite":
+            allowed = torch.zeros_like(known)
+            allowed[:n_mirnas, n_mirnas:] = True
+        else:
+            allowed = torch.ones_like(known).triu(diagonal=1)
+        self.candidates = (allowed & ~known).nonzero().T.contiguous()
+        self.per_association = config.per_association
+
+    def draw(self, n_masked: int) -> Tensor:
+        """(2, n_masked * per_association) node pairs, none of them a training association."""
+        count = n_masked * self.per_association
+        chosen = torch.randint(self.candidates.shape[1], (count,), device=self.candidates.device)
+        return self.candidates[:, chosen]

@@ -1,0 +1,24 @@
+"""Fixtures that several test files share."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the authors' files; absent outside the project's own machines."""
+    if not (SHARED_DATA / "dataset2").is_dir():
+        pytest.skip(f"the real data sets are not at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of its own for every test, so that none sees or changes the user's."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("MMATUNE_HOME", str(folder))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder

@@ -1,0 +1,100 @@
+"""Baselines: their formulas, and that they know only the training associations."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from model.baselines import (
+    BASELINES,
+    additive_degree,
+    evaluate_baseline,
+    gip_kernel,
+    kernel_ridge_similarity,
+    score_node_pairs,
+)
+from model.datasets import AssociationDataset
+from model.protocols import HONEST, PAPER, development_folds
+from model.synthetic import demo
+
+
+@pytest.fixture(scope="module")
+def dataset() -> AssociationDataset:
+    return demo()
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_held_out_associations_cannot_reach_a_baseline(
+    name: str, tiny: AssociationDataset
+) -> None:
+    fold = development_folds(tiny, HONEST, seed=0)[0]
+    erased = tiny.associations.copy()
+    erased[fold.held_out[0], fold.held_out[1] - 12] = 0
+    blind = dataclasses.replace(tiny, associations=erased)
+    assert np.array_equal(BASELINES[name](tiny, fold), BASELINES[name](blind, fold))
+
+
+def test_gip_is_its_formula() -> None:
+    profiles = np.array([[1.0, 0, 1], [0, 1, 1], [0, 0, 0], [1, 1, 1]])
+    mean = (2 + 2 + 0 + 3) / 4
+    kernel = gip_kernel(profiles)
+    assert kernel[0, 1] == pytest.approx(np.exp(-2 / mean))
+    assert kernel[2, 3] == pytest.approx(np.exp(-3 / mean))
+    assert np.allclose(np.diag(kernel), 1)
+
+
+def test_additive_degree_counts_training_associations(tiny: AssociationDataset) -> None:
+    fold = development_folds(tiny, HONEST, seed=0)[0]
+    scores = additive_degree(tiny, fold)
+    mirna, molecule = 4, 2
+    expected = (fold.train_pairs[:, 0] == mirna).sum() + (fold.train_pairs[:, 1] == molecule).sum()
+    assert scores[mirna, molecule] == expected
+
+
+def test_kernel_ridge_is_a_ridge_regression_on_each_side(tiny: AssociationDataset) -> None:
+    """For some pair of ridge strengths of its grid, the scores solve both ridge systems."""
+    fold = development_folds(tiny, HONEST, seed=0)[0]
+    eye_M, eye_S = np.eye(12), np.eye(6)
+
+    def positive(matrix: np.ndarray) -> np.ndarray:
+        values, vectors = np.linalg.eigh(matrix)
+        return (vectors * np.maximum(values, 0)) @ vectors.T
+
+    k_M, k_S = positive(tiny.mirna_similarity), positive(tiny.small_molecule_similarity)
+    a_MS = np.zeros((12, 6))
+    a_MS[tuple(fold.train_pairs.T)] = 1
+    fits = [
+        k_M @ np.linalg.solve(k_M + m * eye_M, a_MS) @ np.linalg.solve(k_S + s * eye_S, k_S)
+        for m in (1, 3, 10, 30)
+        for s in (0.1, 1)
+    ]
+    scores = kernel_ridge_similarity(tiny, fold)
+    assert any(np.allclose(scores, fit) for fit in fits)
+
+
+def test_two_nodes_of_one_side_score_below_every_real_pair() -> None:
+    score = score_node_pairs(np.array([[0.5, -2.0], [0.1, 3.0], [0.0, 0.0]]))
+    pairs = np.array([[0, 1, 0, 3], [3, 4, 1, 4]])
+    assert score(pairs).tolist() == [0.5, 3.0, -3.0, -3.0]
+
+
+def test_order_of_the_baselines_on_the_demo_data(dataset: AssociationDataset) -> None:
+    """The similarities are informative: a method that uses them beats counting associations."""
+    folds = development_folds(dataset, HONEST, seed=0)
+    aucs = {
+        name: evaluate_baseline(baseline, dataset, folds).summary()["auc"]
+        for name, baseline in BASELINES.items()
+    }
+    assert 0.7 < aucs["additive degree"] < aucs["kernel ridge (similarity)"] - 0.03
+
+
+def test_the_paper_protocol_flatters_even_counting(dataset: AssociationDataset) -> None:
+    """Knowing that the network is bipartite is worth more than any model under ``paper``."""
+    scores = {
+        protocol.name: evaluate_baseline(
+            additive_degree, dataset, development_folds(dataset, protocol, seed=0)
+        ).summary()["auc"]
+        for protocol in (HONEST, PAPER)
+    }
+    assert scores["paper"] > 0.93
+    assert scores["honest"] < 0.86

@@ -1,0 +1,78 @@
+"""A data set cannot hold what does not fit together, and cannot be changed."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.datasets import AssociationDataset
+from model.errors import InputError
+
+GOOD: dict[str, Any] = {
+    "name": "small",
+    "mirnas": ("mir-1", "mir-2"),
+    "small_molecules": ("sm-1", "sm-2", "sm-3"),
+    "associations": [[0, 1, 0], [1, 0, 0]],
+    "mirna_similarity": [[1, 0.5], [0.5, 1]],
+    "small_molecule_similarity": np.eye(3),
+}
+
+
+def test_bad_fields_are_refused_by_name_and_value() -> None:
+    bad: list[tuple[str, Any, list[str]]] = [
+        ("mirnas", (), ["no miRNA"]),
+        ("mirnas", ("mir-1", "mir-1"), ["duplicate", "'mir-1'"]),
+        ("small_molecules", ("sm-1", " ", "sm-3"), ["small molecule 2"]),
+        ("associations", [[0, 1], [1, 0]], ["(2, 2)", "(2, 3)"]),
+        ("associations", [[0, 1, 0], [1, 0, 2]], ["'mir-2'", "'sm-3'", "2"]),
+        ("associations", np.zeros((2, 3)), ["no association"]),
+        ("mirna_similarity", np.eye(3), ["mirna_similarity", "(3, 3)", "(2, 2)"]),
+        ("mirna_similarity", [[1, np.nan], [np.nan, 1]], ["'mir-1'", "'mir-2'", "nan"]),
+        ("mirna_similarity", [[1, 0.5], [0.25, 1]], ["not symmetric", "'mir-1'", "0.5", "0.25"]),
+        ("small_molecule_similarity", np.full((3, 3), np.inf), ["'sm-1'", "inf"]),
+    ]
+    for field, value, shown in bad:
+        with pytest.raises(InputError) as raised:
+            AssociationDataset(**(GOOD | {field: value}))
+        assert raised.value.where == "small"
+        for text in shown:
+            assert text in raised.value.message, (field, value)
+
+
+def test_the_hash_follows_content_and_nothing_else() -> None:
+    dataset = AssociationDataset(**GOOD)
+    assert AssociationDataset(**(GOOD | {"name": "other"})).content_hash == dataset.content_hash
+    changes: list[dict[str, Any]] = [
+        {"mirnas": ("mir-2", "mir-1")},
+        {"mirnas": ("mir-1", "mir-3")},
+        {"associations": [[0, 1, 0], [1, 0, 1]]},
+        {"mirna_similarity": [[1, 0.5001], [0.5001, 1]]},
+        {"small_molecule_similarity": np.eye(3) * 0.9},
+    ]
+    hashes = {AssociationDataset(**(GOOD | change)).content_hash for change in changes}
+    assert len(hashes | {dataset.content_hash}) == len(changes) + 1
+
+
+def test_arrays_are_copies_that_cannot_be_changed() -> None:
+    given = np.eye(3)
+    dataset = AssociationDataset(**(GOOD | {"small_molecule_similarity": given}))
+    given[0, 0] = 7
+    assert dataset.small_molecule_similarity[0, 0] == 1
+    again = pickle.loads(pickle.dumps(dataset))
+    assert again.content_hash == dataset.content_hash
+    for which in (dataset, again):
+        with pytest.raises(ValueError, match="read-only"):
+            which.small_molecule_similarity[0, 0] = 7
+        with pytest.raises(ValueError, match="read-only"):
+            which.associations[0, 0] = 1
+
+
+def test_names_lead_to_rows() -> None:
+    dataset = AssociationDataset(**GOOD)
+    assert dataset.association_pairs.tolist() == [[0, 1], [1, 0]]
+    assert dataset.mirna_index("mir-2") == 1
+    assert dataset.small_molecule_index("sm-3") == 2
+    with pytest.raises(InputError, match="'sm_3'") as raised:
+        dataset.small_molecule_index("sm_3")
+    assert "sm-3" in raised.value.hint

@@ -1,0 +1,94 @@
+"""Name tables of two columns: read in the order of their numbers, refused by row and column."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from model.errors import InputError
+from model.readers import read_name_table
+
+
+def _sheet(rows: list[list[object]], path: Path) -> Path:
+    """Write the smallest .xlsx that holds these rows."""
+    lines = []
+    for row, cells in enumerate(rows, start=1):
+        parts = []
+        for column, cell in zip("ABC", cells, strict=False):
+            if isinstance(cell, str):
+                parts.append(f'<c r="{column}{row}" t="inlineStr"><is><t>{cell}</t></is></c>')
+            else:
+                parts.append(f'<c r="{column}{row}"><v>{cell}</v></c>')
+        lines.append(f'<row r="{row}">{"".join(parts)}</row>')
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="r1" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+            '<sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="r1" '
+            f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/worksheets/sheet1.xml",
+            f'<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>',
+        )
+    return path
+
+
+def test_names_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    table = _sheet([["b", 2], ["a", 1], ["c", 3]], tmp_path / "names.xlsx")
+    assert read_name_table(table, kind="miRNA", name_first=True) == ["a", "b", "c"]
+
+
+BAD_NAME_TABLES = {
+    "duplicate name": ([["a", 1], ["b", 2], ["a", 3]], "row 3, column 1", "'a', already at row 1"),
+    "duplicate number": ([["a", 1], ["b", 1]], "row 2, column 2", "number 1 is also in row 1"),
+    "number too high": ([["a", 1], ["b", 3]], "row 2, column 2", "3"),
+    "number from 0": ([["a", 0], ["b", 1]], "row 1, column 2", "0"),
+    "no whole number": ([["a", 1], ["b", 1.5]], "row 2, column 2", "1.5"),
+    "columns the other way round": ([[1, "a"], [2, "b"]], "row 1, column 2", "'a'"),
+    "no name": ([["a", 1], ["", 2]], "row 2, column 1", "''"),
+    "no number": ([["a"], ["b"]], "row 1, column 2", "''"),
+    "third column": ([["a", 1, "x"], ["b", 2, ""]], "row 1, column 3", "'x'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_NAME_TABLES)
+def test_bad_name_table_is_refused_with_its_place_and_value(case: str, tmp_path: Path) -> None:
+    rows, place, value = BAD_NAME_TABLES[case]
+    path = _sheet(rows, tmp_path / "names.xlsx")
+    with pytest.raises(InputError) as raised:
+        read_name_table(path, kind="miRNA", name_first=True)
+    assert raised.value.where == f"{path}, {place}"
+    assert value in raised.value.message
+
+
+def test_a_reader_that_panics_is_an_input_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """calamine's panics derive from BaseException, as Ctrl-C does; that one must pass."""
+    path = _sheet([["a", 1]], tmp_path / "names.xlsx")
+    panic = type("PanicException", (BaseException,), {})
+    for raised, expected in ((panic, InputError), (KeyboardInterrupt, KeyboardInterrupt)):
+
+        class Workbook:
+            failure = raised
+
+            @classmethod
+            def from_filelike(cls, _: object) -> None:
+                raise cls.failure("range end index out of range")
+
+        monkeypatch.setattr("python_calamine.CalamineWorkbook", Workbook)
+        with pytest.raises(expected):
+            read_name_table(path, kind="miRNA", name_first=True)

@@ -1,0 +1,190 @@
+"""Training: it learns, it repeats, it resumes exactly, and held-out associations cannot reach it."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from model.autoencoder import Configuration
+from model.cross_validation import CrossValidation, fold_seed
+from model.datasets import AssociationDataset
+from model.features import FeatureConfig, node_features
+from model.final import final_probabilities
+from model.protocols import HONEST, development_folds, sealed_fold
+from model.synthetic import demo
+from model.training import Trainer
+
+SMALL = {
+    "encoder.hidden_dim": 8,
+    "encoder.out_dim": 8,
+    "edge_decoder.hidden_dim": 8,
+    "degree_decoder.hidden_dim": 8,
+    "sampled_pairs.per_association": 2,
+}
+# Every named option at least once with every other option's first value.
+OPTIONS = {
+    "encoder.type": ["gin", "gcn", "sage"],
+    "mask.scheme": ["undirected", "per_direction"],
+    "edge_decoder.type": ["hadamard", "concat", "dot", "bilinear"],
+    "sampled_pairs.scheme": ["bipartite", "homogeneous"],
+    "encoder.norm": ["batch", "none"],
+    "degree_decoder.alpha": [0.06, 0.0],
+}
+VARIANTS = sorted(
+    {
+        tuple({**{name: values[0] for name, values in OPTIONS.items()}, option: value}.items())
+        for option, values in OPTIONS.items()
+        for value in values
+    }
+)
+
+
+def configuration(variant: tuple[tuple[str, object], ...] = (), **values: object) -> Configuration:
+    return Configuration.from_dotted({**SMALL, **dict(variant), **values})
+
+
+def trainer(dataset: AssociationDataset, config: Configuration, seed: int = 0) -> Trainer:
+    features = node_features(dataset, FeatureConfig())
+    return Trainer(config, features, dataset.association_pairs, len(dataset.mirnas), seed=seed)
+
+
+def weights(trained: Trainer) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in trained.model.parameters()])
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(str(x) for _, x in v))
+def test_every_option_learns_its_training_associations(
+    variant: tuple[tuple[str, object], ...], tiny: AssociationDataset
+) -> None:
+    config = configuration(
+        variant, **{"training.learning_rate": 0.01, "encoder.dropout": 0, "edge_decoder.dropout": 0}
+    )
+    model = trainer(tiny, config)
+    pairs = np.stack([np.indices((12, 6))[0].ravel(), np.indices((12, 6))[1].ravel() + 12])
+    known = tiny.associations.ravel() == 1
+
+    def margin() -> float:
+        scores = model.probabilities(pairs)
+        return float(scores[known].mean() - scores[~known].mean())
+
+    before = margin()
+    for _ in range(60):
+        model.train_epoch()
+    assert margin() > before + 0.05
+
+
+@pytest.mark.parametrize("variant", VARIANTS[:4], ids=str)
+def test_the_same_seed_repeats_and_another_does_not(
+    variant: tuple[tuple[str, object], ...], tiny: AssociationDataset
+) -> None:
+    runs = []
+    for seed in (5, 5, 6):
+        model = trainer(tiny, configuration(variant), seed=seed)
+        for _ in range(3):
+            model.train_epoch()
+        torch.rand(7)  # the world outside draws too, and must not matter
+        runs.append(weights(model))
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def test_a_resumed_run_is_bit_for_bit_the_undisturbed_one(
+    tiny: AssociationDataset, tmp_path: object
+) -> None:
+    folds = development_folds(tiny, HONEST, seed=0)
+    config = configuration()
+    undisturbed = CrossValidation(config, tiny, folds, seed=1)
+    undisturbed.train(7)
+    first = CrossValidation(config, tiny, folds, seed=1)
+    first.train(4)
+    first.save(tmp_path)
+    second = CrossValidation(config, tiny, folds, seed=1)
+    second.load(tmp_path)
+    assert second.epoch == 4
+    second.train(3)
+    for mine, theirs in zip(second.trainers, undisturbed.trainers, strict=True):
+        state, expected = mine.state(), theirs.state()
+        assert state.keys() == expected.keys()
+        assert all(torch.equal(state[name], expected[name]) for name in state)
+    assert second.evaluate() == undisturbed.evaluate()
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(
+    tiny: AssociationDataset, tmp_path: object
+) -> None:
+    folds = development_folds(tiny, HONEST, seed=0)
+    CrossValidation(configuration(), tiny, folds, seed=1).save(tmp_path)
+    other = CrossValidation(configuration(**{"mask.rate": 0.5}), tiny, folds, seed=1)
+    with pytest.raises(ValueError, match="another configuration"):
+        other.load(tmp_path)
+
+
+def test_folds_differ_in_their_seeds() -> None:
+    seeds = {fold_seed(seed, fold) for seed, fold in itertools.product(range(4), range(5))}
+    assert len(seeds) == 20
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(str(x) for _, x in v))
+def test_held_out_associations_cannot_reach_training(
+    variant: tuple[tuple[str, object], ...], tiny: AssociationDataset
+) -> None:
+    """Erase what a fold holds out from the data: weights and scores stay the same, bit for bit."""
+    fold = development_folds(tiny, HONEST, seed=0)[0]
+    sealed = sealed_fold(tiny, HONEST, seed=0)
+    erased = tiny.associations.copy()
+    for pairs in (fold.held_out, sealed.held_out):
+        erased[pairs[0], pairs[1] - 12] = 0
+    blind = dataclasses.replace(tiny, associations=erased)
+    assert blind.associations.sum() < tiny.associations.sum()
+    outcomes = []
+    for dataset in (tiny, blind):
+        validation = CrossValidation(configuration(variant), dataset, [fold, fold], seed=0)
+        validation.train(3)
+        model = validation.trainers[0]
+        outcomes.append((weights(model), model.probabilities(fold.ranked_against)))
+    assert torch.equal(outcomes[0][0], outcomes[1][0])
+    assert np.array_equal(outcomes[0][1], outcomes[1][1])
+
+
+def test_a_good_configuration_beats_a_bad_one_on_the_demo_data() -> None:
+    """One layer that sees the associations against one whose input is nearly all dropped."""
+    dataset = demo()
+    folds = development_folds(dataset, HONEST, seed=0)[:2]
+    good = {
+        "encoder.type": "gcn",
+        "encoder.layers": 1,
+        "encoder.norm": "none",
+        "encoder.dropout": 0.3,
+        "edge_decoder.dropout": 0.3,
+        "training.learning_rate": 0.005,
+        "mask.rate": 0.2,
+    }
+    bad = {**good, "encoder.dropout": 0.95, "mask.scheme": "per_direction", "mask.rate": 0.9}
+    aucs = {}
+    for name, values in (("good", good), ("bad", bad)):
+        validation = CrossValidation(Configuration.from_dotted(values), dataset, folds, seed=0)
+        validation.train(60)
+        aucs[name] = validation.evaluate().summary()["auc"]
+    assert aucs["good"] > 0.78
+    assert aucs["good"] > aucs["bad"] + 0.05
+
+
+def test_final_probabilities_score_every_pair(tiny: AssociationDataset) -> None:
+    config = configuration(**{"training.epochs": 3})
+    scores = final_probabilities(config, tiny, tiny.association_pairs, seed=4)
+    model = trainer(tiny, config, seed=4)
+    for _ in range(3):
+        model.train_epoch()
+    assert scores.shape == (12, 6)
+    assert scores[7, 2] == pytest.approx(model.probabilities(np.array([[7], [14]]))[0], abs=1e-7)
+
+
+def test_features_are_similarity_rows_padded_with_zeros(tiny: AssociationDataset) -> None:
+    features = node_features(tiny, FeatureConfig(dim=20))
+    assert features.shape == (18, 20)
+    assert np.allclose(features[3, :12], tiny.mirna_similarity[3])
+    assert np.allclose(features[14, :6], tiny.small_molecule_similarity[2])
+    assert not features[:, 12:].any()
+    assert not features[12:, 6:].any()

@@ -1,0 +1,224 @@
+"""A user's own folder: both forms of associations, the round trip, and every refusal."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from model.synthetic import demo
+from model.user_data import load_user_folder, write_user_folder
+
+GOOD = {
+    "mirna_similarity.csv": ",mir-1,mir-2,mir-3\nmir-1,1,.2,.3\nmir-2,.2,1,.4\nmir-3,.3,.4,1\n",
+    "small_molecule_similarity.csv": ",sm-1,sm-2\nsm-1,1,0.5\nsm-2,0.5,1\n",
+    "associations.csv": "mirna,small_molecule\nmir-3,sm-1\nmir-1,sm-2\n",
+}
+ASSOCIATIONS = [[0, 1], [0, 0], [1, 0]]
+
+
+def _folder(path: Path, **files: str | None) -> Path:
+    """The good folder, with files replaced by these; ``__`` stands for the dot, None for none."""
+    path.mkdir()
+    contents = GOOD | {name.replace("__", "."): text for name, text in files.items()}
+    for name, text in contents.items():
+        if text is not None:
+            (path / name).write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "associations",
+    [
+        GOOD["associations.csv"],
+        "small_molecule,mirna\nsm-2,mir-1\nsm-1,mir-3\n",
+        ",sm-1,sm-2\nmir-1,0,1\nmir-2,0,0\nmir-3,1,0\n",
+        "mirna,sm-2,sm-1\nmir-3,0,1\nmir-1,1,0\nmir-2,0,0\n",
+    ],
+    ids=["pairs", "pairs the other way round", "matrix", "matrix in another order"],
+)
+def test_associations_are_aligned_by_name(associations: str, tmp_path: Path) -> None:
+    dataset = load_user_folder(_folder(tmp_path / "mine", associations__csv=associations))
+    assert dataset.name == "mine"
+    assert dataset.mirnas == ("mir-1", "mir-2", "mir-3")
+    assert dataset.small_molecules == ("sm-1", "sm-2")
+    np.testing.assert_array_equal(dataset.associations, ASSOCIATIONS)
+    assert dataset.mirna_similarity[1, 2] == 0.4
+
+
+def test_tabs_and_commas_may_be_mixed(tmp_path: Path) -> None:
+    text = GOOD["associations.csv"].replace(",", "\t")
+    folder = _folder(tmp_path / "mine", associations__csv=None, associations__tsv=text)
+    np.testing.assert_array_equal(load_user_folder(folder).associations, ASSOCIATIONS)
+
+
+# What replaces a good file, where the error must point to, what it must show.
+BAD = {
+    "ragged": ({"associations__csv": "mirna,small_molecule\nmir-1\n"}, "row 2, column 2", "1 cell"),
+    "no similarity": ({"mirna_similarity__csv": None}, "", "neither mirna_similarity.csv nor"),
+    "two forms": ({"associations__tsv": "x"}, "", "both associations.csv and associations.tsv"),
+    "NaN": (
+        {"small_molecule_similarity__csv": ",sm-1,sm-2\nsm-1,1,nan\nsm-2,0.5,1\n"},
+        "row 2, column 3",
+        "'nan'",
+    ),
+    "infinity": (
+        {"small_molecule_similarity__csv": ",sm-1,sm-2\nsm-1,1,0.5\nsm-2,inf,1\n"},
+        "row 3, column 2",
+        "'inf'",
+    ),
+    "asymmetric": (
+        {"small_molecule_similarity__csv": ",sm-1,sm-2\nsm-1,1,0.5\nsm-2,0.6,1\n"},
+        "row 2, column 3",
+        "0.5 here, but 0.6 at row 3, column 2",
+    ),
+    "not square": (
+        {"small_molecule_similarity__csv": ",sm-1,sm-2\nsm-1,1,0.5\n"},
+        "row 3",
+        "1 x 2 values",
+    ),
+    "names in another order": (
+        {"small_molecule_similarity__csv": ",sm-2,sm-1\nsm-1,1,0.5\nsm-2,0.5,1\n"},
+        "row 2, column 1",
+        "'sm-1' names the row, but 'sm-2' the column",
+    ),
+    "duplicate name": (
+        {"small_molecule_similarity__csv": ",sm-1,sm-1\nsm-1,1,0.5\nsm-1,0.5,1\n"},
+        "row 1, column 3",
+        "'sm-1'",
+    ),
+    "unknown name in a pair": (
+        {"associations__csv": "mirna,small_molecule\nmir-1,sm-1\nmir-1,sm-9\n"},
+        "row 3, column 2",
+        "'sm-9'",
+    ),
+    "pair twice": (
+        {"associations__csv": "mirna,small_molecule\nmir-1,sm-1\nmir-2,sm-1\nmir-1,sm-1\n"},
+        "row 4",
+        "'mir-1', 'sm-1' is already in row 2",
+    ),
+    "no pair": ({"associations__csv": "mirna,small_molecule\n"}, "associations.csv", "no assoc"),
+    "third column": (
+        {"associations__csv": "mirna,small_molecule,score\nmir-1,sm-1,1\n"},
+        "row 1, column 3",
+        "'score'",
+    ),
+    "misspelt header": (
+        {"associations__csv": "mirna,molecule\nmir-1,sm-1\n"},
+        "row 1, column 2",
+        "'molecule'",
+    ),
+    "value 2": (
+        {"associations__csv": ",sm-1,sm-2\nmir-1,0,1\nmir-2,0,2\nmir-3,1,0\n"},
+        "row 3, column 3",
+        "2.0",
+    ),
+    "only zeros": (
+        {"associations__csv": ",sm-1,sm-2\nmir-1,0,0\nmir-2,0,0\nmir-3,0,0\n"},
+        "associations.csv",
+        "no association",
+    ),
+    "a miRNA lacks its row": (
+        {"associations__csv": ",sm-1,sm-2\nmir-1,0,1\nmir-3,1,0\n"},
+        "column 1",
+        "2 miRNAs, but the similarity has 3: 'mir-2'",
+    ),
+    "a small molecule lacks its column": (
+        {"associations__csv": ",sm-2\nmir-1,1\nmir-2,0\nmir-3,0\n"},
+        "row 1",
+        "1 small molecules, but the similarity has 2: 'sm-1'",
+    ),
+    "unknown row name": (
+        {"associations__csv": ",sm-1,sm-2\nmir-1,0,1\nmir-x,0,1\nmir-3,1,0\n"},
+        "row 3, column 1",
+        "'mir-x'",
+    ),
+    "matrix the other way round": (
+        {"associations__csv": ",mir-1,mir-2,mir-3\nsm-1,0,0,1\nsm-2,1,0,0\n"},
+        "row 2, column 1",
+        "'sm-1'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_folder_is_refused_with_its_place_and_value(case: str, tmp_path: Path) -> None:
+    files, place, value = BAD[case]
+    folder = _folder(tmp_path / "mine", **files)
+    with pytest.raises(InputError) as raised:
+        load_user_folder(folder)
+    assert raised.value.where.startswith(str(folder))
+    assert raised.value.where.endswith(place)
+    if "row" in place or "column" in place:
+        changed = next(iter(files)).replace("__", ".")
+        assert raised.value.where == f"{folder / changed}, {place}"
+    assert value in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("pair", "hint"),
+    [("mir_1,sm-1", "did you mean mir-1"), ("sm-1,mir-1", "it is the name of a small molecule")],
+)
+def test_an_unknown_name_gets_a_mend(pair: str, hint: str, tmp_path: Path) -> None:
+    text = f"mirna,small_molecule\n{pair}\n"
+    with pytest.raises(InputError) as raised:
+        load_user_folder(_folder(tmp_path / "mine", associations__csv=text))
+    assert hint in raised.value.hint
+
+
+def test_the_demo_comes_back_with_its_content_hash(tmp_path: Path) -> None:
+    dataset = demo(3)
+    write_user_folder(dataset, tmp_path / "deep" / "mine")
+    assert load_user_folder(tmp_path / "deep" / "mine").content_hash == dataset.content_hash
+    assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["mine"]
+
+
+_NAME = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=6)
+
+
+@given(st.data())
+def test_any_data_set_comes_back_with_its_content_hash(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    sides, similarities = [], []
+    for _ in range(2):
+        names = data.draw(st.lists(_NAME, min_size=1, max_size=3, unique=True))
+        finite = st.floats(-1e6, 1e6)
+        size = len(names)
+        values = data.draw(st.lists(finite, min_size=size * size, max_size=size * size))
+        lower = np.tril(np.array(values).reshape(size, size))
+        sides.append(tuple(names))
+        similarities.append(lower + np.tril(lower, -1).T)
+    shape = (len(sides[0]), len(sides[1]))
+    known = data.draw(st.integers(0, shape[0] * shape[1] - 1))
+    associations = np.arange(shape[0] * shape[1]).reshape(shape) <= known
+    dataset = AssociationDataset("any", *sides, associations, *similarities)
+    folder = tmp_path_factory.mktemp("any") / "mine"
+    write_user_folder(dataset, folder)
+    assert load_user_folder(folder).content_hash == dataset.content_hash
+
+
+def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for target in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(InputError, match="not an empty folder"):
+            write_user_folder(demo(), target)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_user_folder(demo(), tmp_path / "notes.txt" / "below")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / "empty").mkdir()
+    write_user_folder(demo(), tmp_path / "empty")
+    assert len(list((tmp_path / "empty").iterdir())) == 3
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model.user_data._write_similarity", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_user_folder(demo(), tmp_path / "mine")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,149 @@
+"""`mmatune data` as a user meets it: one document on stdout, one line for an error, exit code 2."""
+
+import json
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.synthetic import demo
+from tuning.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Run `mmatune data ...`; returns the exit code, stdout and stderr."""
+    # Long lines must not depend on the width of the terminal that runs the tests.
+    monkeypatch.setattr("tuning.console.console.width", 300)
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mmatune", "data", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capfd.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+def _document(result: tuple[int, str, str]) -> Any:
+    code, out, err = result
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("command", ["list", "show", "check", "download", "synth"])
+def test_help_shows_an_example(command: str, run: Any) -> None:
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"Example: mmatune data {command}" in out
+
+
+def test_synth_then_check_gives_the_demos_hash(run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    made = _document(run("synth", folder, "--seed", "4", "--json"))
+    checked = _document(run("check", folder, "--json"))
+    assert checked["ok"] is True
+    assert made["data_hash"] == checked["data_hash"] == demo(4).content_hash
+    assert checked["dataset"] == "mine"
+
+
+def test_show_counts_what_is_there(run: Any) -> None:
+    dataset = demo()
+    summary = _document(run("show", "demo", "--json"))
+    assert (summary["mirnas"], summary["small_molecules"]) == (286, 39)
+    assert summary["associations"] == int(dataset.associations.sum())
+    assert summary["density"] == pytest.approx(summary["associations"] / (286 * 39))
+    assert (summary["twin_groups"], summary["twin_mirnas"]) == (31, 66)
+    degrees = dataset.associations.sum(axis=0, dtype=int)
+    top = summary["top_small_molecules"]
+    assert [row["associations"] for row in top] == sorted(degrees.tolist(), reverse=True)[:8]
+    for row in top:
+        assert degrees[dataset.small_molecule_index(row["name"])] == row["associations"]
+    code, out, err = run("show", "demo")
+    assert (code, out) == (0, "")
+    assert dataset.content_hash in err
+
+
+def test_list_says_what_is_here(run: Any, shared_data: Path, home: Path) -> None:
+    here = {row["name"]: row for row in _document(run("list", "--data-dir", shared_data, "--json"))}
+    assert {name: row["present"] for name, row in here.items()} == {
+        "demo": True,
+        "dataset1": False,
+        "dataset2": True,
+    }
+    assert here["dataset1"]["missing"] == ["SM_feature.txt"]
+    default = {row["name"]: row for row in _document(run("list", "--json"))}
+    assert default["dataset2"]["folder"] == str(home / "data" / "dataset2")
+    assert default["dataset2"]["present"] is False
+    assert "mmatune data download dataset1" in run("list")[2]
+
+
+def test_download_fetches_into_the_home(run: Any, shared_data: Path, home: Path) -> None:
+    handler = partial(_Quiet, directory=str(shared_data))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://127.0.0.1:{http.server_port}"
+        try:
+            document = _document(run("download", "dataset2", "--base-url", url, "--json"))
+            code, out, err = run("download", "dataset2", "--base-url", url)
+        finally:
+            http.shutdown()
+            thread.join()
+    assert [file["status"] for file in document["files"]] == ["downloaded"] * 5
+    assert (code, out) == (0, "")
+    assert err.count("already there, verified") == 5
+    assert _document(run("check", "dataset2", "--json"))["associations"] == 664
+    assert (home / "data" / "dataset2").is_dir()
+
+
+def test_bad_data_give_exit_code_2_and_one_line(run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    run("synth", folder)
+    with (folder / "associations.csv").open("a") as file:
+        file.write("demo-mir-22-1,demo-sm-99\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    row = len((folder / "associations.csv").read_text().splitlines())
+    where, message = f"{folder / 'associations.csv'}, row {row}, column 2", "'demo-sm-99'"
+
+    code, out, err = run("check", folder)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {where}: unknown small molecule {message}")
+    assert err.count("\n") == 1
+    code, out, err = run("check", folder, "--json")
+    assert (code, err) == (2, "")
+    error = json.loads(out)["error"]
+    assert error["where"] == where
+    assert message in error["message"]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("show", "datset2"), "did you mean dataset2"),
+        (("show", "dataset2"), "mmatune data download dataset2"),
+        (("download", "demo"), "nothing to download"),
+        (("download", "dataset2", "--base-url", "nonsense"), "nonsense/dataset2"),
+        (("synth", ".", "--seed", "-1"), "--seed"),
+        (("check",), "Missing argument"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    arguments: tuple[str, ...], shown: str, run: Any, home: Path
+) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert shown in err
+    assert err.count("\n") == 1
+    assert list(home.iterdir()) == []
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass

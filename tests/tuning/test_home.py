@@ -1,0 +1,99 @@
+"""The home folder, and the embedded MLflow store that is made in it."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.errors import InputError
+from tuning import home as places
+from tuning.mlflow_client import ENVIRONMENT_DEFAULTS, make_embedded_store, mlflow_client
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_home_is_a_hidden_folder_of_the_current_one_unless_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MMATUNE_HOME", "elsewhere/deep")
+    assert places.home() == tmp_path / "elsewhere" / "deep"
+    monkeypatch.delenv("MMATUNE_HOME")
+    assert places.home() == tmp_path / ".mmatune"
+    assert (tmp_path / ".mmatune").is_dir()
+
+
+def test_home_that_cannot_be_made_is_one_clear_error(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("MMATUNE_HOME", str(file))
+    with pytest.raises(InputError, match=r"MMATUNE_HOME.*file"):
+        places.home()
+
+
+def test_mlflow_and_optuna_never_share_a_database(home, monkeypatch):
+    assert places.tracking_uri() == f"sqlite:///{home}/mlflow.db"
+    assert places.optuna_storage_url() == f"sqlite:///{home}/optuna.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert places.tracking_uri() == "http://127.0.0.1:1"
+    assert places.optuna_storage_url() == f"sqlite:///{home}/optuna.db"
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../a", "a\\b"])
+def test_a_study_cannot_leave_its_folder(name):
+    with pytest.raises(InputError, match="name of a study"):
+        places.study_folder(name)
+
+
+def test_each_study_has_its_folder(home):
+    assert places.study_folder("first") == home / "studies" / "first"
+    assert places.study_folder("first").is_dir()
+
+
+def test_two_commands_started_together_make_one_store_and_print_nothing(home, tmp_path):
+    code = (
+        "from tuning.mlflow_client import mlflow_client\n"
+        "client = mlflow_client()\n"
+        f"assert client.get_experiment('0').artifact_location.startswith({str(home)!r})"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    environment["PYTHONPATH"] = str(ROOT)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    command = [sys.executable, "-c", code]
+    # From another folder, in which MLflow would by default leave a database and ./mlruns.
+    both = [subprocess.Popen(command, env=environment, cwd=tmp_path, **pipes) for _ in range(2)]
+    outputs = [process.communicate(timeout=200)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert outputs == ["", ""]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_whose_making_was_interrupted_is_made_anew(home):
+    draft = home / "mlflow.db.draft"
+    with sqlite3.connect(draft) as database:
+        database.execute("CREATE TABLE experiments (half INTEGER)")
+    make_embedded_store()
+    assert not draft.exists()
+    assert mlflow_client().get_experiment("0").name == "Default"
+
+
+def test_settings_of_the_user_win(home, monkeypatch):
+    (name, value), *_ = ENVIRONMENT_DEFAULTS.items()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    for asked, kept in (("false", "false"), (None, value)):
+        if asked:
+            monkeypatch.setenv(name, asked)
+        else:
+            monkeypatch.delenv(name)
+        with pytest.raises(InputError):
+            mlflow_client()
+        assert os.environ[name] == kept
+
+
+def test_a_server_that_is_down_is_named_without_its_password(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:1")
+    with pytest.raises(InputError, match="no MLflow server answers") as caught:
+        mlflow_client()
+    assert "127.0.0.1:1" in str(caught.value)
+    assert "secret" not in str(caught.value)

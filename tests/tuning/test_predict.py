@@ -1,0 +1,146 @@
+"""`mmatune predict` and `mmatune model list`, on a small registered model."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from model.protocols import HONEST
+from tuning.commands import models
+from tuning.commands.predict import predict, rank_pairs
+from tuning.home import artifact_root
+from tuning.mlflow_client import mlflow_client
+from tuning.model_card import ModelCard
+from tuning.registry import register
+
+app = typer.Typer()
+app.command()(predict)
+app.add_typer(models.app, name="model")
+
+MIRNAS = ("hsa-mir-21", "hsa-mir-[22]", "hsa-let-7a", "hsa-mir-155")
+SMALL_MOLECULES = ("Aspirin", "Curcumin")
+# Of Aspirin: let-7a (known), mir-21, mir-155, mir-[22] (known).
+PROBABILITY = np.array([[0.8, 0.3], [0.1, 0.2], [0.9, 0.4], [0.7, 0.95]])
+KNOWN = np.array([[0, 0], [1, 0], [1, 0], [0, 1]])
+
+
+@pytest.fixture(scope="module")
+def registered_home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("registered")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMATUNE_HOME", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        client = mlflow_client()
+        experiment = client.create_experiment("e", artifact_location=str(artifact_root() / "e"))
+        data = AssociationDataset("toy", MIRNAS, SMALL_MOLECULES, KNOWN, np.eye(4), np.eye(2))
+        card = ModelCard("toy", "first", HONEST, 0.8, 0.01, "For a test.", {})
+        register(client.create_run(experiment).info.run_id, data, PROBABILITY, card)
+    return folder
+
+
+@pytest.fixture
+def run(registered_home, monkeypatch):
+    monkeypatch.setenv("MMATUNE_HOME", str(registered_home))
+
+    def invoke(*arguments):
+        # An input error reaches the command line's own handler, which other tests look at.
+        return CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+    return invoke
+
+
+def test_json_ranks_the_unknown_pairs_and_marks_the_known(run):
+    document = json.loads(run("predict", "toy", "--small-molecule", "Aspirin", "--json").stdout)
+    assert document["model"] == "toy"
+    assert document["version"] == 1
+    assert document["query"] == {"kind": "small_molecule", "name": "Aspirin"}
+    rows = document["rows"]
+    assert [row["mirna"] for row in rows] == [MIRNAS[2], MIRNAS[0], MIRNAS[3], MIRNAS[1]]
+    assert [row["rank"] for row in rows] == [None, 1, 2, None]
+    assert [row["network_rank"] for row in rows] == [None, 1, 2, None]
+    assert [row["known"] for row in rows] == [True, False, False, True]
+    assert [row["probability"] for row in rows] == pytest.approx([0.9, 0.8, 0.7, 0.1])
+    assert {row["small_molecule"] for row in rows} == {"Aspirin"}
+
+
+def test_a_mirna_is_ranked_the_other_way_round(run):
+    document = json.loads(run("predict", "toy@champion", "--mirna", MIRNAS[0], "--json").stdout)
+    assert document["query"] == {"kind": "mirna", "name": MIRNAS[0]}
+    assert [row["small_molecule"] for row in document["rows"]] == ["Aspirin", "Curcumin"]
+    assert [row["network_rank"] for row in document["rows"]] == [1, 4]
+
+
+def test_the_table_is_for_people_and_leaves_stdout_empty(run):
+    result = run("predict", "toy/1", "--small-molecule", "Aspirin")
+    assert result.stdout == ""
+    lines = [line for line in result.stderr.splitlines() if "hsa-" in line]
+    cells = [re.split(r"\s*│\s*", line)[1:-1] for line in lines]
+    # The name in brackets would vanish if it were taken for markup.
+    assert [row[1] for row in cells] == [MIRNAS[2], MIRNAS[0], MIRNAS[3], MIRNAS[1]]
+    assert [row[0] for row in cells] == ["", "1", "2", ""]
+    assert [row[4] for row in cells] == ["known", "", "", "known"]
+    assert cells[1][2] == "0.8000"
+
+
+@pytest.mark.parametrize(
+    ("top", "names"),
+    [(1, "ab"), (2, "abcd"), (3, "abcde"), (9, "abcdef")],
+)
+def test_top_counts_unknown_pairs_and_ends_with_one_where_there_are_enough(top, names):
+    pairs = pd.DataFrame(
+        {
+            "mirna": list("fedcba"),
+            "small_molecule": "x",
+            "probability": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+            "known": [True, False, False, True, False, True],
+            "rank": pd.Series([None, 7, 5, None, 2, None], dtype=object),
+        }
+    )
+    ranking = rank_pairs(pairs, top)
+    assert "".join(ranking["mirna"]) == names
+    assert ranking["rank"].tolist() == [None, 1, None, 2, 3, None][: len(names)]
+    assert ranking["network_rank"].tolist() == [None, 2, None, 5, 7, None][: len(names)]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--mirna", "a", "--small-molecule", "b")])
+def test_exactly_one_thing_is_ranked(run, arguments):
+    with pytest.raises(InputError, match="either --small-molecule or --mirna"):
+        run("predict", "toy", *arguments)
+
+
+def test_an_unknown_name_gets_close_ones(run):
+    with pytest.raises(InputError, match=r"--mirna: 'HSA-MIR-15'.*did you mean hsa-mir-155"):
+        run("predict", "toy", "--mirna", "HSA-MIR-15")
+    with pytest.raises(InputError, match=r"--small-molecule: 'water'.*one of: Aspirin"):
+        run("predict", "toy", "--small-molecule", "water")
+
+
+def test_models_are_listed(run):
+    rows = json.loads(run("model", "list", "--json").stdout)
+    assert rows == [
+        {
+            "name": "toy",
+            "version": 1,
+            "aliases": ["champion"],
+            "study": "first",
+            "protocol": "honest",
+            "confirmed_auc": None,
+            "development_auc": 0.8,
+        }
+    ]
+    result = run("model", "list")
+    assert result.stdout == ""
+    assert re.search(r"toy\s+│\s+1 │ champion │ first\s+│ honest\s+│", result.stderr)
+
+
+@pytest.mark.parametrize("command", [("predict",), ("model", "list")])
+def test_help_has_an_example(command):
+    assert f"Example: mmatune {' '.join(command)}" in CliRunner().invoke(
+        app, [*command, "--help"]
+    ).output.replace("*", "").replace("`", "")

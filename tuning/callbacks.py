@@ -1,0 +1,87 @@
+"""What the driver does at each step of the search: keep the record, refresh the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback
+
+from search_spaces.schema import SearchSpace
+from tuning.ending import Ending, ending
+from tuning.live import LiveTable
+from tuning.record import StudyRecord
+
+
+class RecordTrials(Callback):
+    """Gives every trial a run: parameters, curve, how it ended, last checkpoint.
+
+    Args:
+        record: of the study.
+        space: turns a trial's point into all parameters of its configuration.
+        table: what the user looks at meanwhile.
+    """
+
+    def __init__(self, record: StudyRecord, space: SearchSpace, table: LiveTable) -> None:
+        self.record = record
+        self.space = space
+        self.table = table
+        self.run_ids: dict[str, str] = {}
+        self.trials: list[Any] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray Tune pickles its callbacks; a database connection and a terminal stay here.
+        return {"run_ids": self.run_ids}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Open the run; a trial that starts again after a fault keeps its own."""
+        if trial.trial_id not in self.run_ids:
+            number = len(self.run_ids) + 1
+            params = self.space.configuration(trial.config).dotted()
+            name = f"trial-{number:03d}"
+            if self.space.is_published(trial.config):
+                name += " (published settings)"
+            self.run_ids[trial.trial_id] = self.record.open_child("trial", name, params)
+            self.table.start(trial.trial_id, name, params)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Add one point to the curves."""
+        self.record.log_metrics(self.run_ids[trial.trial_id], result, step=result["epoch"])
+        self.table.report(trial.trial_id, result)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Close the run of a trial that finished, was stopped early or diverged."""
+        self._close(trial, ending(trial.last_result))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Close the run of a trial that raised or died, with the last line of its error."""
+        self._close(trial, Ending.FAILED, reason=_last_line(trial))
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Redraw."""
+        self.table.refresh()
+
+    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+        """Keep Tune's trials: the results it returns no longer tell one that was interrupted."""
+        self.trials = trials
+
+    def _close(self, trial: Any, ended: Ending, *, reason: str = "") -> None:
+        run_id = self.run_ids[trial.trial_id]
+        if ended is Ending.FAILED and not reason:
+            reason = "the score is not finite: training diverged"
+        if trial.checkpoint:
+            with trial.checkpoint.as_directory() as folder:
+                for file in Path(folder).glob("*.safetensors"):
+                    self.record.client.log_artifact(run_id, str(file), "checkpoint")
+        self.record.close(run_id, ended, reason=reason)
+        self.table.end(trial.trial_id, ended)
+
+
+def _last_line(trial: Any) -> str:
+    """The message of the exception, from the traceback that Ray Tune wrote."""
+    lines: list[str] = []
+    if trial.error_file:
+        lines = Path(trial.error_file).read_text(errors="replace").strip().splitlines()
+    return lines[-1][:500] if lines else "the trial's process died"

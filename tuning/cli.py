@@ -1,0 +1,53 @@
+"""`mmatune`: the command line. Each command is a file in `tuning/commands/`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from model.errors import InputError
+from tuning.commands import data, models, study
+from tuning.commands.baselines import baselines
+from tuning.commands.predict import predict
+from tuning.commands.server import server
+from tuning.commands.train import train
+from tuning.commands.tune import tune
+from tuning.console import console, print_error
+
+app = typer.Typer(
+    name="mmatune",
+    help="Search, train and use masked graph autoencoders that predict associations.",
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(data.app, name="data")
+app.command()(baselines)
+app.command()(train)
+app.command()(tune)
+app.add_typer(study.app, name="study")
+app.add_typer(models.app, name="model")
+app.command()(predict)
+app.command()(server)
+
+
+def main() -> None:
+    """Run the command line; exit code 2 and one clear line for anything the user can mend."""
+    arguments = sys.argv[1:] or ["--help"]
+    as_json = "--json" in arguments
+    try:
+        sys.exit(app(args=arguments, prog_name="mmatune", standalone_mode=False))
+    except InputError as error:
+        print_error(error, as_json=as_json)
+        sys.exit(2)
+    except typer.TyperException as error:
+        # A misspelt option or a missing argument: shown the way every other input error is.
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "mmatune"
+        mended = InputError(error.format_message(), where=command, hint=f"see `{command} --help`")
+        print_error(mended, as_json=as_json)
+        sys.exit(error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        console.print("interrupted")
+        sys.exit(130)

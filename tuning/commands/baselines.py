@@ -1,0 +1,54 @@
+"""`mmatune baselines`: what a model has to beat."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tuning.commands.tune import DataDirOption, ProtocolOption, SeedOption
+from tuning.console import JsonOption, console, print_json
+
+
+def baselines(
+    dataset: Annotated[
+        str, typer.Argument(help="demo, dataset1, dataset2, or the folder of your own data.")
+    ],
+    protocol: ProtocolOption = "honest",
+    data_dir: DataDirOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the baselines on the development folds of a data set.
+
+    Example: `mmatune baselines demo`
+    """
+    from model.baselines import BASELINES, evaluate_baseline
+    from model.catalogue import load
+    from model.protocols import development_folds
+    from model.protocols import protocol as find_protocol
+    from tuning.home import data_folder
+    from tuning.leaderboard import leaderboard_table, score_row
+
+    loaded = load(dataset, data_dir or data_folder())
+    measured = find_protocol(protocol)
+    folds = development_folds(loaded, measured, seed)
+    rows = []
+    for name, baseline in BASELINES.items():
+        with console.status(f"{name} ..."):
+            summary = evaluate_baseline(baseline, loaded, folds).summary()
+        rows.append(score_row(name, "baseline", summary))
+    rows.sort(key=lambda row: -row["auc"])
+    if as_json:
+        print_json(
+            {
+                "dataset": loaded.name,
+                "data_hash": loaded.content_hash,
+                "protocol": measured.name,
+                "rows": rows,
+            }
+        )
+        return
+    title = f"{loaded.name}, protocol {measured.name}, development folds"
+    console.print(leaderboard_table(rows, title=title))
+    console.print(measured.meaning)

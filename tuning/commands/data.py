@@ -1,0 +1,235 @@
+"""`mmatune data`: list, show, check, download and make data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from model.catalogue import load
+from model.datasets import AssociationDataset
+from model.download import download as fetch
+from model.names import twin_groups
+from model.synthetic import demo
+from model.upstream import BASE_URL, PUBLISHED, missing_files
+from model.user_data import write_user_folder
+from tuning.console import JsonOption, console, print_json
+
+app = typer.Typer(
+    help="List, show, check, download and make data sets.",
+    rich_markup_mode="markdown",
+)
+
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of the downloaded data sets; default: `data` in the home folder."
+    ),
+]
+_TOP = 8
+_COUNTS = ("mirnas", "small_molecules", "associations")
+
+
+@app.command("list")
+def list_(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """List the data sets that have a name, and whether their files are here.
+
+    Example: `mmatune data list`
+    """
+    folder = _data_dir(data_dir)
+    generated = demo()
+    rows: list[dict[str, Any]] = [
+        {
+            "name": generated.name,
+            **_sizes(generated),
+            "present": True,
+            "missing": [],
+            "folder": None,
+        }
+    ]
+    for published in PUBLISHED.values():
+        missing = missing_files(published, folder / published.name)
+        rows.append(
+            {
+                "name": published.name,
+                **dict(zip(_COUNTS, published.size, strict=True)),
+                "present": not missing,
+                "missing": missing,
+                "folder": str(folder / published.name),
+            }
+        )
+    if as_json:
+        return print_json(rows)
+    table = Table("name", "miRNAs", "small molecules", "associations", "here")
+    for row in rows:
+        counts = (str(row[key]) for key in _COUNTS)
+        table.add_row(row["name"], *counts, _presence(row))
+    console.print(table)
+
+
+@app.command()
+def show(
+    data: Annotated[str, typer.Argument(help="A data set's name, or a folder.")],
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a data set's sizes, density, degrees, twins and content hash.
+
+    Example: `mmatune data show demo`
+    """
+    dataset = load(data, _data_dir(data_dir))
+    summary = _summary(dataset)
+    if as_json:
+        return print_json(summary)
+    console.print(_summary_table(summary))
+    for title, key in (("small molecules", "top_small_molecules"), ("miRNAs", "top_mirnas")):
+        table = Table(title, "associations", title=f"highest degrees of {title}")
+        for row in summary[key]:
+            table.add_row(row["name"], str(row["associations"]))
+        console.print(table)
+
+
+@app.command()
+def check(
+    path: Annotated[str, typer.Argument(help="A folder with your own data, or a name.")],
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a folder of your own data; the first thing amiss is named with file, row and column.
+
+    Example: `mmatune data check my-data`
+    """
+    dataset = load(path, _data_dir(data_dir))
+    summary = _summary(dataset)
+    if as_json:
+        return print_json({"ok": True, **summary})
+    console.print(_summary_table(summary))
+    console.print("[green]ok[/]: every check passed")
+
+
+@app.command()
+def download(
+    data: Annotated[str, typer.Argument(help="dataset1 or dataset2.")],
+    data_dir: DataDirOption = None,
+    base_url: Annotated[
+        str, typer.Option(help="Where the data sets are; one folder for each below it.")
+    ] = BASE_URL,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a published data set from its authors' repository and verify every file.
+
+    A transfer that was cut off goes on where it stopped; files that are here already stay.
+
+    Example: `mmatune data download dataset2`
+    """
+    folder = _data_dir(data_dir)
+    quiet = as_json or not console.is_terminal
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(
+        *columns, TransferSpeedColumn(), console=console, disable=quiet, transient=True
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def advance(name: str, received: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name)
+            bar.update(tasks[name], completed=received, total=total)
+
+        files = fetch(data, folder, base_url=base_url, on_progress=advance)
+    if as_json:
+        rows = [{"name": name, "status": status} for name, status in files.items()]
+        return print_json({"dataset": data, "folder": str(folder / data), "files": rows})
+    for name, status in files.items():
+        console.print(f"{name}: {status}, verified", markup=False)
+    console.print(f"{data} is in {folder / data}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def synth(
+    path: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another network.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the generated demo data as a folder of your own data, to see the format.
+
+    Example: `mmatune data synth my-data --seed 7`
+    """
+    dataset = demo(seed)
+    write_user_folder(dataset, path)
+    if as_json:
+        return print_json({"folder": str(path), "seed": seed, "data_hash": dataset.content_hash})
+    console.print(f"wrote {path}; check it with `mmatune data check {path}`", markup=False)
+
+
+def _data_dir(given: Path | None) -> Path:
+    from tuning.home import home
+
+    return given.expanduser() if given else home() / "data"
+
+
+def _sizes(dataset: AssociationDataset) -> dict[str, int]:
+    counts = (len(dataset.mirnas), len(dataset.small_molecules), len(dataset.association_pairs))
+    return dict(zip(_COUNTS, counts, strict=True))
+
+
+def _presence(row: dict[str, Any]) -> str:
+    if row["folder"] is None:
+        return "made on the spot"
+    if row["present"]:
+        return "yes"
+    return f"no: `mmatune data download {row['name']}`"
+
+
+def _summary(dataset: AssociationDataset) -> dict[str, Any]:
+    mirna_degrees = dataset.associations.sum(axis=1, dtype=np.int64)
+    small_molecule_degrees = dataset.associations.sum(axis=0, dtype=np.int64)
+    groups = twin_groups(dataset.mirnas)
+    return {
+        "dataset": dataset.name,
+        "data_hash": dataset.content_hash,
+        **_sizes(dataset),
+        "density": float(dataset.associations.mean()),
+        "mirnas_without_association": int((mirna_degrees == 0).sum()),
+        "mirnas_with_one_association": int((mirna_degrees == 1).sum()),
+        "small_molecules_without_association": int((small_molecule_degrees == 0).sum()),
+        "top_small_molecules": _top(dataset.small_molecules, small_molecule_degrees),
+        "top_mirnas": _top(dataset.mirnas, mirna_degrees),
+        "twin_groups": len(groups),
+        "twin_mirnas": sum(len(group) for group in groups),
+    }
+
+
+def _top(names: tuple[str, ...], degrees: np.ndarray) -> list[dict[str, Any]]:
+    order = np.argsort(-degrees, kind="stable")[:_TOP]
+    return [{"name": names[row], "associations": int(degrees[row])} for row in order]
+
+
+def _summary_table(summary: dict[str, Any]) -> Table:
+    held = sum(row["associations"] for row in summary["top_small_molecules"])
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for label, text in (
+        ("data set", summary["dataset"]),
+        ("miRNAs", f"{summary['mirnas']}"),
+        ("  without an association", f"{summary['mirnas_without_association']}"),
+        ("  with one", f"{summary['mirnas_with_one_association']}"),
+        ("  twins", f"{summary['twin_mirnas']} in {summary['twin_groups']} groups"),
+        ("small molecules", f"{summary['small_molecules']}"),
+        ("  without an association", f"{summary['small_molecules_without_association']}"),
+        (
+            "associations",
+            f"{summary['associations']}, {summary['density']:.1%} of all pairs",
+        ),
+        (
+            f"  held by the top {len(summary['top_small_molecules'])} small molecules",
+            f"{held / summary['associations']:.0%}",
+        ),
+        ("content hash", summary["data_hash"]),
+    ):
+        table.add_row(label, text)
+    return table

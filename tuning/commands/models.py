@@ -1,0 +1,66 @@
+"""`mmatune model`: the registered models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from tuning.console import JsonOption, console, print_json
+
+app = typer.Typer(help="Look at the registered models.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    # With a callback, typer keeps `list` a command of its own while it is the only one.
+    pass
+
+
+@app.command("list")
+def list_registered(as_json: JsonOption = False) -> None:
+    """List every version of every registered model, newest first.
+
+    AUCs of rows that differ in protocol or data set are not comparable.
+
+    **Example:** `mmatune model list`
+    """
+    with console.status("asking the registry"):
+        from tuning.registry import list_models
+
+        rows = list_models()
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        console.print("No model is registered yet; `mmatune tune` registers a study's best.")
+    else:
+        _print_table(rows)
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="registered models")
+    table.add_column("model", overflow="fold")
+    table.add_column("version", justify="right")
+    table.add_column("alias")
+    table.add_column("study", overflow="fold")
+    table.add_column("protocol")
+    table.add_column("development AUC", justify="right")
+    table.add_column("confirmed AUC", justify="right")
+    for row in rows:
+        table.add_row(
+            escape(row["name"]),
+            str(row["version"]),
+            escape(", ".join(row["aliases"])),
+            escape(row["study"] or "-"),
+            escape(row["protocol"] or "-"),
+            _auc(row["development_auc"]),
+            _auc(row["confirmed_auc"]),
+        )
+    console.print(table)
+
+
+def _auc(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,99 @@
+"""`mmatune study`: what studies there are, and how one came out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from model.errors import InputError
+from tuning.console import JsonOption, console, print_json
+
+app = typer.Typer(help="List studies and show their leaderboards.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_studies(as_json: JsonOption = False) -> None:
+    """List every study, newest first.
+
+    Example: `mmatune study list`
+    """
+    rows = _studies()
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        console.print("There is no study yet. Start one with `mmatune tune demo`.")
+        return
+    table = Table()
+    for column in ("study", "dataset", "protocol", "status"):
+        table.add_column(column)
+    for column in ("trials", "best AUC"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        auc = "" if row["best_auc"] is None else f"{row['best_auc']:.4f}"
+        columns = (row["name"], row["dataset"], row["protocol"], row["status"])
+        table.add_row(*columns, str(row["trials"]), auc)
+    console.print(table)
+    console.print("Scores of different protocols or data sets cannot be compared.")
+
+
+@app.command()
+def show(
+    study: Annotated[str, typer.Argument(help="Name of the study, see `mmatune study list`.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a study's leaderboard, with the baselines on the same folds.
+
+    Example: `mmatune study show demo-20260101-120000`
+    """
+    from tuning.leaderboard import count_endings, leaderboard_rows, leaderboard_table, verdict
+    from tuning.mlflow_client import mlflow_client
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None or "study" not in experiment.tags:
+        names = ", ".join(row["name"] for row in _studies()[:5])
+        hint = f"studies are: {names}" if names else "there is none yet: `mmatune tune demo`"
+        raise InputError(f"there is no study {study!r}", where="study", hint=hint)
+    runs = runs_of(client, experiment.experiment_id)
+    rows = leaderboard_rows(runs)
+    tags = experiment.tags
+    if as_json:
+        keys = ("dataset", "data_hash", "protocol")
+        print_json({**{key: tags[key] for key in keys}, "rows": rows})
+        return
+    title = f"{study}: {tags['dataset']}, protocol {tags['protocol']}, development folds"
+    console.print(leaderboard_table(rows, title=title))
+    counts = count_endings(runs)
+    console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    console.print(verdict(rows))
+
+
+def _studies() -> list[dict[str, Any]]:
+    from tuning.leaderboard import count_endings, leaderboard_rows
+    from tuning.mlflow_client import mlflow_client
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    rows = []
+    for experiment in client.search_experiments():
+        if "study" not in experiment.tags:
+            continue  # somebody else's experiment on a shared server
+        runs = runs_of(client, experiment.experiment_id)
+        parents = [run for run in runs if run.data.tags.get("kind") == "study"]
+        trials = [row for row in leaderboard_rows(runs) if row["kind"] == "trial"]
+        rows.append(
+            {
+                "name": experiment.name,
+                "dataset": experiment.tags["dataset"],
+                "protocol": experiment.tags["protocol"],
+                "status": parents[0].data.tags.get("status", "running") if parents else "running",
+                "trials": sum(count_endings(runs).values()),
+                "best_auc": trials[0]["auc"] if trials else None,
+                "experiment_id": experiment.experiment_id,
+            }
+        )
+    return rows

@@ -1,0 +1,116 @@
+"""`mmatune tune`: search, and register the best model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuning.console import JsonOption, console, print_json
+
+if TYPE_CHECKING:
+    from tuning.study import StudyResult
+
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder that holds the downloaded data sets."),
+]
+ProtocolOption = Annotated[
+    str, typer.Option("--protocol", help="How associations are split and ranked: honest or paper.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes folds, search and training.")]
+
+
+def tune(
+    dataset: Annotated[
+        str, typer.Argument(help="demo, dataset1, dataset2, or the folder of your own data.")
+    ],
+    space: Annotated[
+        str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
+    ] = "faithful",
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Configurations to try.")] = 24,
+    protocol: ProtocolOption = "honest",
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the study; made up if left out.")
+    ] = None,
+    gpus_per_trial: Annotated[
+        float | None,
+        typer.Option("--gpus-per-trial", min=0, help="May be a fraction; one where there is any."),
+    ] = None,
+    data_dir: DataDirOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Search for the best model of a data set, and register it.
+
+    Example: `mmatune tune dataset2 --trials 24`
+    """
+    from model.catalogue import load
+    from model.protocols import protocol as find_protocol
+    from search_spaces.loading import load_space
+    from tuning.home import data_folder
+    from tuning.plan import StudyPlan
+    from tuning.study import run_study
+
+    loaded = load(dataset, data_dir or data_folder())
+    plan = StudyPlan(
+        name=name or f"{loaded.name}-{datetime.now():%Y%m%d-%H%M%S}",
+        dataset=loaded,
+        protocol=find_protocol(protocol),
+        space_name=space,
+        space=load_space(space),
+        trials=trials,
+        seed=seed,
+        gpus_per_trial=gpus_per_trial,
+    )
+    result = run_study(plan)
+    if as_json:
+        print_json(_document(result))
+    _show(result)
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+def _document(result: StudyResult) -> dict[str, Any]:
+    plan, registration = result.plan, result.registration
+    return {
+        "study": plan.name,
+        "dataset": plan.dataset.name,
+        "data_hash": plan.dataset.content_hash,
+        "protocol": plan.protocol.name,
+        "experiment_id": result.experiment_id,
+        "run_id": result.run_id,
+        "interrupted": result.interrupted,
+        "rows": result.rows,
+        "model": registration
+        and {
+            "name": registration.model,
+            "version": registration.version,
+            "is_champion": registration.is_champion,
+            "reason": registration.reason,
+        },
+    }
+
+
+def _show(result: StudyResult) -> None:
+    from tuning.home import tracking_uri
+    from tuning.leaderboard import leaderboard_table, verdict
+
+    plan = result.plan
+    title = f"{plan.name}: {plan.dataset.name}, protocol {plan.protocol.name}, development folds"
+    console.print(leaderboard_table(result.rows, title=title))
+    console.print(verdict(result.rows))
+    if result.interrupted:
+        console.print("Interrupted: what had finished is recorded, nothing was registered.")
+    if result.registration:
+        model = result.registration
+        console.print(f"Model: {model.model}/{model.version}; {model.reason}.")
+    console.print(f"Runs:  experiment {plan.name!r} in {tracking_uri()}", soft_wrap=True)
+    console.print("UI:    mmatune server")
+    if result.registration:
+        first = plan.dataset.small_molecules[0]
+        console.print(
+            f"Next:  mmatune predict {plan.dataset.name} --small-molecule {first!r}", soft_wrap=True
+        )

@@ -1,0 +1,39 @@
+"""How commands talk: people read tables on stderr, machines read one JSON document on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from model.errors import InputError
+
+# Progress, tables and errors go to stderr, so that stdout stays one JSON document under --json.
+console = Console(stderr=True, highlight=False)
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
+]
+
+
+def print_json(document: Any) -> None:
+    """Write one JSON document to stdout; NaN is refused, for it is not JSON."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def print_error(error: InputError, *, as_json: bool) -> None:
+    """Show an input error as one line on stderr or, for machines, as a document on stdout."""
+    if as_json:
+        parts = {"message": error.message, "where": error.where, "hint": error.hint}
+        print_json({"error": parts})
+    else:
+        console.print(f"[bold red]error:[/] {_escape(str(error))}", soft_wrap=True)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

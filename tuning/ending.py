@@ -1,0 +1,31 @@
+"""How a trial ended: the one place that reads it off Ray Tune's last result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+METRIC = "auc"  # what a study maximises: the mean over the development folds
+
+
+class Ending(StrEnum):
+    """The end of a trial, as every table, run and record calls it."""
+
+    FINISHED = "finished"  # reached its full budget with a finite score: may win
+    STOPPED = "stopped early"  # the scheduler gave up on it
+    FAILED = "failed"  # an error, or a score that is not finite
+    KILLED = "killed"  # the study ended first: interrupted or crashed
+
+
+def ending(result: Mapping[str, Any] | None, *, error: bool = False) -> Ending:
+    """How a trial that is over has ended.
+
+    Args:
+        result: the last thing the trial reported, None if it never did.
+        error: whether Ray Tune saw it raise or die.
+    """
+    if error or not result or not math.isfinite(result.get(METRIC, math.nan)):
+        return Ending.FAILED
+    return Ending.FINISHED if result["full_budget"] else Ending.STOPPED

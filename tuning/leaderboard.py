@@ -1,0 +1,97 @@
+"""The leaderboard of a study: full-budget trials and baselines on the same folds, best first."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from model.metrics import METRICS
+from tuning.ending import Ending
+
+# Shown for people; the whole configuration is in the row's params and in MLflow.
+_SHOWN = {"encoder.type": "encoder", "mask.rate": "p", "degree_decoder.alpha": "alpha"}
+
+
+def leaderboard_rows(runs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows from a study's MLflow runs, best AUC first.
+
+    Only trials that reached their full budget are ranked: the score of one that was stopped early
+    is not its score. Keys: ``name``, ``kind`` ("trial" or "baseline"), each metric and its
+    ``_sd`` over folds (None where it has none), ``params``, ``run_id``.
+    """
+    rows = []
+    for run in runs:
+        kind = run.data.tags.get("kind")
+        if kind in ("trial", "baseline") and run.data.tags.get("status") == Ending.FINISHED:
+            row = score_row(run.info.run_name, kind, run.data.metrics)
+            rows.append({**row, "params": dict(run.data.params), "run_id": run.info.run_id})
+    return sorted(rows, key=lambda row: -row["auc"])
+
+
+def score_row(name: str, kind: str, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """One leaderboard row: every metric and its sd, None where there is none (no NaN in JSON)."""
+    row: dict[str, Any] = {"name": name, "kind": kind}
+    for metric in METRICS:
+        for key in (metric, f"{metric}_sd"):
+            value = metrics.get(key)
+            row[key] = None if value is None or math.isnan(value) else value
+    return row
+
+
+def count_endings(runs: Sequence[Any]) -> dict[str, int]:
+    """How many trials ended in which way; ``running`` where they have not."""
+    trials = [run for run in runs if run.data.tags.get("kind") == "trial"]
+    return dict(Counter(run.data.tags.get("status", "running") for run in trials))
+
+
+def leaderboard_table(rows: Sequence[dict[str, Any]], *, title: str, top: int = 10) -> Table:
+    """The best trials and every baseline as a table."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("", justify="right")
+    table.add_column("name", no_wrap=True)
+    for column in ("AUC ± sd", "AP ± sd"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in _SHOWN.values():
+        table.add_column(column)
+    for place, row in enumerate(rows, start=1):
+        is_baseline = row["kind"] == "baseline"
+        if place > top and not is_baseline:
+            continue
+        table.add_row(
+            str(place),
+            row["name"],
+            *(f"{row[name]:.4f} ± {row[f'{name}_sd']:.4f}" for name in ("auc", "ap")),
+            *(_short(row.get("params", {}).get(name)) for name in _SHOWN),
+            style="yellow" if is_baseline else None,
+        )
+    return table
+
+
+def verdict(rows: Sequence[dict[str, Any]]) -> str:
+    """One sentence: does the best trial beat the best baseline on these folds?"""
+    trials = [row for row in rows if row["kind"] == "trial"]
+    baselines = [row for row in rows if row["kind"] == "baseline"]
+    if not trials or not baselines:
+        return "nothing to compare: no trial reached its full budget"
+    trial, baseline = trials[0], baselines[0]
+    difference = trial["auc"] - baseline["auc"]
+    if difference > 0:
+        return f"{trial['name']} is {difference:.4f} AUC above {baseline['name']} on these folds."
+    return (
+        f"A baseline wins: {baseline['name']} is {-difference:.4f} AUC above {trial['name']}."
+        " Use it, or search further."
+    )
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return ""
+    try:
+        return f"{float(value):.3g}"
+    except ValueError:
+        return value

@@ -1,0 +1,125 @@
+"""The one table a user watches while a study runs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tuning.console import console
+from tuning.ending import METRIC, Ending
+
+_ROWS = 12  # a table taller than the terminal cannot be redrawn in place
+_REFRESH_SECONDS = 0.5
+
+
+class LiveTable:
+    """Running and best trials, redrawn in place; one line per ended trial where that cannot be.
+
+    Args:
+        study: its name.
+        trials: how many there will be.
+        to_beat: name and development AUC of the best baseline.
+    """
+
+    def __init__(self, study: str, trials: int, to_beat: tuple[str, float]) -> None:
+        self.study = study
+        self.trials = trials
+        self.to_beat = to_beat
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.started = time.monotonic()
+        self.drawn = 0.0
+        self.live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        if console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.live.stop()
+
+    def start(self, trial_id: str, name: str, params: dict[str, Any]) -> None:
+        """A trial got its first worker."""
+        self.rows[trial_id] = {
+            "name": name,
+            "status": "running",
+            "encoder": params["encoder.type"],
+            "mask": params["mask.rate"],
+            "alpha": params["degree_decoder.alpha"],
+            "epochs": params["training.epochs"],
+        }
+
+    def report(self, trial_id: str, result: dict[str, Any]) -> None:
+        """A trial reported."""
+        self.rows[trial_id] |= {"epoch": result["epoch"], METRIC: result[METRIC]}
+
+    def end(self, trial_id: str, ended: Ending) -> None:
+        """A trial is over."""
+        row = self.rows[trial_id]
+        row["status"] = ended.value
+        if not console.is_terminal:
+            score = f"AUC {row[METRIC]:.4f}" if METRIC in row else "no score"
+            over = sum(other["status"] != "running" for other in self.rows.values())
+            console.print(
+                f"{over}/{self.trials} {row['name']} {ended.value} after"
+                f" {row.get('epoch', 0)} of {row['epochs']} epochs, {score}"
+            )
+
+    def refresh(self) -> None:
+        """Redraw, at most twice a second."""
+        now = time.monotonic()
+        if console.is_terminal and now - self.drawn >= _REFRESH_SECONDS:
+            self.drawn = now
+            self.live.update(self._table(), refresh=True)
+
+    def _table(self) -> Table:
+        counts = Counter(row["status"] for row in self.rows.values())
+        parts = [f"{count} {status}" for status, count in counts.items()]
+        waiting = self.trials - len(self.rows)
+        if waiting:
+            parts.append(f"{waiting} to come")
+        name, auc = self.to_beat
+        table = Table(
+            title=f"[bold]{self.study}[/]  {time.monotonic() - self.started:.0f} s",
+            caption=f"{', '.join(parts)}; to beat: {name}, {auc:.4f}",
+            title_justify="left",
+            caption_justify="left",
+        )
+        for column in ("trial", "status"):
+            table.add_column(column)
+        for column in ("epoch", "AUC"):
+            table.add_column(column, justify="right")
+        table.add_column("encoder")
+        for column in ("mask rate", "alpha"):
+            table.add_column(column, justify="right")
+        # Running trials first, then the best; what does not fit is in the counts.
+        running = [row for row in self.rows.values() if row["status"] == "running"]
+        over = [row for row in self.rows.values() if row["status"] != "running"]
+        over.sort(key=lambda row: (row["status"] != Ending.FINISHED, -row.get(METRIC, 0.0)))
+        for row in (running + over)[:_ROWS]:
+            table.add_row(
+                row["name"],
+                _status(row["status"]),
+                f"{row.get('epoch', 0)}/{row['epochs']}",
+                f"{row[METRIC]:.4f}" if METRIC in row else "",
+                row["encoder"],
+                f"{row['mask']:.2f}",
+                f"{row['alpha']:.3g}",
+            )
+        return table
+
+
+def _status(status: str) -> Text:
+    styles = {Ending.FINISHED.value: "green", Ending.FAILED.value: "red", "running": "cyan"}
+    return Text(status, style=styles.get(status, "dim"))

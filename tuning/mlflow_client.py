@@ -1,0 +1,117 @@
+"""The one way this project reaches MLflow: quiet, quick to give up, and made once.
+
+`import mlflow` takes seconds, so it happens inside functions; and some of its settings are read
+when it is imported, so whoever needs mlflow asks `mlflow_client` first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.errors import InputError
+from tuning.home import artifact_root, home, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# Defaults only: what the user has set in the environment wins.
+ENVIRONMENT_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # The first use of a database would print a line for each table and migration.
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # MLflow's own policy blocks one call for four minutes when the server is down.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
+}
+
+
+def mlflow_client() -> MlflowClient:
+    """A client of the store that `tracking_uri` names; the embedded one is made on first use.
+
+    The address is given to the client and not set globally, so code that uses mlflow's global
+    functions (`mlflow.log_metric`, ...) does not see it.
+
+    Raises:
+        InputError: the server does not answer, or the store cannot be opened.
+    """
+    for name, value in ENVIRONMENT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    uri = tracking_uri()
+    if uri.startswith(("http://", "https://")):
+        _check_server(uri)
+    else:
+        make_embedded_store()
+
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except MlflowException as error:
+        raise InputError(
+            f"the MLflow store {hide_password(uri)} cannot be opened: {error.message}",
+            where="MLFLOW_TRACKING_URI",
+        ) from error
+
+
+def make_embedded_store() -> None:
+    """Make the SQLite database under the home, unless it is there or another store is in use.
+
+    MLflow itself makes its tables without a lock, so two commands started together would break
+    each other's migrations; and one interrupted half-way would leave a database that never opens.
+    Here one process makes it, beside its final place, and moves it there when it is whole.
+    """
+    database = home() / "mlflow.db"
+    if tracking_uri() != f"sqlite:///{database}":
+        return
+    with _locked(home() / "mlflow.db.lock"):
+        if database.exists():
+            return
+        draft = database.with_name("mlflow.db.draft")
+        for leftover in home().glob(f"{draft.name}*"):
+            leftover.unlink()
+
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        # Made through the store and not the client, which would have the experiment "Default"
+        # write to ./mlruns of whichever folder the first command ran in.
+        store = SqlAlchemyStore(f"sqlite:///{draft}", str(artifact_root()))
+        store.engine.dispose()
+        draft.replace(database)
+
+
+def hide_password(uri: str) -> str:
+    """The address as it may be shown: without the user and password it may hold."""
+    return re.sub(r"//[^/@]*@", "//***@", uri)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _check_server(uri: str) -> None:
+    """One quick question first: a client would retry, and blame the retries instead of the address.
+
+    Any answer will do: a server may ask for a password, or have its health page elsewhere.
+    """
+    import requests
+
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=10)
+    except requests.RequestException as error:
+        raise InputError(
+            f"no MLflow server answers at {hide_password(uri)} ({type(error).__name__})",
+            where="MLFLOW_TRACKING_URI",
+            hint="start it, correct the address, or unset the variable to use the embedded store",
+        ) from error

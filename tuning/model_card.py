@@ -1,0 +1,92 @@
+"""What is said about a registered model: tags for machines, a description for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from model.protocols import Protocol
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Where a model comes from and how it was measured.
+
+    Args:
+        model: name to register under; a further model of that name becomes its next version.
+        study: the study that found the configuration.
+        protocol: how the development score was measured.
+        development_auc: mean AUC over the development folds, 0 to 1. The study chose the
+            configuration by it, so it is optimistic; it is not a confirmed score.
+        development_auc_sd: its standard deviation over folds and seeds.
+        training: one sentence on how the registered scores came about.
+        configuration: the configuration, JSON-compatible.
+
+    Raises:
+        InputError: a name MLflow could not address, or a score that is no AUC.
+    """
+
+    model: str
+    study: str
+    protocol: Protocol
+    development_auc: float
+    development_auc_sd: float
+    training: str
+    configuration: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not self.model.strip() or any(character in self.model for character in "/:@"):
+            raise InputError(
+                f"{self.model!r} cannot be the name of a model",
+                hint="use a name without '/', ':' and '@', which refer to versions and aliases",
+            )
+        if not 0 <= self.development_auc <= 1:  # also refuses NaN
+            raise InputError(
+                f"development AUC is {self.development_auc}; it must be between 0 and 1",
+                where=self.model,
+            )
+        if not (math.isfinite(self.development_auc_sd) and self.development_auc_sd >= 0):
+            raise InputError(
+                f"standard deviation of the AUC is {self.development_auc_sd}; it must be 0 or more",
+                where=self.model,
+            )
+
+
+def version_tags(card: ModelCard, dataset: AssociationDataset) -> dict[str, str]:
+    """Tags of the model version; the champion is chosen by them, so numbers are kept exactly."""
+    return {
+        "study": card.study,
+        "dataset": dataset.name,
+        "data_hash": dataset.content_hash,
+        "protocol": card.protocol.name,
+        "development_auc": repr(float(card.development_auc)),
+        "development_auc_sd": repr(float(card.development_auc_sd)),
+        "configuration": json.dumps(dict(card.configuration), sort_keys=True),
+    }
+
+
+def description(card: ModelCard, dataset: AssociationDataset) -> str:
+    """The model card as markdown, for the model's page in the MLflow UI."""
+    n_mirnas, n_small_molecules = dataset.associations.shape
+    return f"""\
+**What it is.** A masked graph autoencoder's score for every pair of {n_mirnas} miRNAs and \
+{n_small_molecules} small molecules. {card.training}
+
+**Trained on.** Data set `{dataset.name}` with {len(dataset.association_pairs)} known associations \
+(hash `{dataset.content_hash[:12]}`); configuration found by the study `{card.study}`.
+
+**Measured.** AUC {card.development_auc:.4f} ± {card.development_auc_sd:.4f} (mean and standard \
+deviation on the development folds) under the protocol `{card.protocol.name}`. \
+{card.protocol.meaning} This is a development score: the study chose the configuration by it, so \
+it is optimistic. It has not been confirmed on data the search did not see, and it is not \
+comparable with a score of another protocol or data set.
+
+**Use it to** rank unknown pairs for follow-up experiments. The score orders pairs; it is not a \
+calibrated probability, and an unknown pair with a low score is not shown to be unassociated. \
+**Not for** medical decisions, nor for miRNAs or small molecules outside the data set.
+"""

@@ -1,0 +1,44 @@
+"""What a study is asked to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+
+from model.datasets import AssociationDataset
+from model.protocols import Protocol
+from search_spaces.schema import SearchSpace
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study does.
+
+    Args:
+        name: of the study and its MLflow experiment.
+        space_name: what the user called the space.
+        trials: how many configurations to try.
+        seed: fixes the folds, the sampler and every trial's randomness.
+        gpus_per_trial: may be a fraction; None is one where there is any.
+    """
+
+    name: str
+    dataset: AssociationDataset
+    protocol: Protocol
+    space_name: str
+    space: SearchSpace
+    trials: int
+    seed: int
+    gpus_per_trial: float | None
+
+    def tags(self) -> dict[str, str]:
+        """What every run of the study is tagged with."""
+        return {
+            "study": self.name,
+            "dataset": self.dataset.name,
+            "data_hash": self.dataset.content_hash,
+            "protocol": self.protocol.name,
+            "space": self.space_name,
+            "seed": str(self.seed),
+            "mmatune_version": importlib.metadata.version("mmatune"),
+        }

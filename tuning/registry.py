@@ -1,0 +1,229 @@
+"""The model registry: register a finished model, choose the champion, look models up."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from tuning.logged_model import log_model
+from tuning.mlflow_client import mlflow_client
+from tuning.model_card import ModelCard, description, version_tags
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.pyfunc import PyFuncModel
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A model version that was just registered.
+
+    Args:
+        model: registered name.
+        version: its number, from 1.
+        is_champion: whether the alias `champion` now names it.
+        reason: one sentence on why the alias moved or stayed.
+    """
+
+    model: str
+    version: int
+    is_champion: bool
+    reason: str
+
+
+def register(
+    run_id: str, dataset: AssociationDataset, probability: np.ndarray, card: ModelCard
+) -> Registration:
+    """Log a model to a run, register it, and make it champion if it may be.
+
+    The run's status is left alone. The alias moves last, so an interruption leaves at worst a
+    version that nobody is pointed to. Two processes that register under one name at the same
+    moment may both compare with the same champion; the later one then wins.
+
+    Args:
+        run_id: the run the model belongs to.
+        dataset: the network; its associations are the pairs marked as known.
+        probability: (M, S), score of every pair, 0 to 1.
+        card: where the model comes from.
+
+    Raises:
+        InputError: the scores do not fit the data set, or the store cannot be reached.
+    """
+    _check_probability(probability, dataset)
+    client = mlflow_client()
+    logged = log_model(client, run_id, dataset, probability, card)
+    _make_registered_model(client, card.model)
+    tags = version_tags(card, dataset)
+    created = client.create_model_version(
+        card.model,
+        # Not `models:/<id>`: MLflow would look that up at its global address, not the client's.
+        source=logged.artifact_location,
+        run_id=run_id,
+        model_id=logged.model_id,
+        tags=tags,
+        description=description(card, dataset),
+    )
+    number = int(created.version)
+    present = client.get_registered_model(card.model).aliases.get(CHAMPION)
+    if present is None:
+        is_champion, reason = True, f"version {number} is champion: there was none"
+    else:
+        present_tags = client.get_model_version(card.model, present).tags
+        is_champion, reason = _compare(number, tags, int(present), present_tags)
+    if is_champion:
+        client.set_registered_model_alias(card.model, CHAMPION, str(number))
+    return Registration(card.model, number, is_champion, reason)
+
+
+def resolve(reference: str) -> ModelVersion:
+    """The model version that `name` (its champion), `name@alias` or `name/3` refers to.
+
+    Raises:
+        InputError: there is no such model, alias or version; the hint lists what there is.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = mlflow_client()
+    name, _, wanted_version = reference.removeprefix("models:/").partition("/")
+    name, _, alias = name.partition("@")
+    try:
+        if wanted_version:
+            return client.get_model_version(name, wanted_version)
+        return client.get_model_version_by_alias(name, alias or CHAMPION)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise InputError(
+            f"there is no registered model {reference!r}",
+            where="model",
+            hint=_registered(list_models()),
+        ) from error
+
+
+def load(found: ModelVersion) -> PyFuncModel:
+    """Load a registered version, whichever store it is in.
+
+    Outside this project `mlflow.pyfunc.load_model("models:/<name>@champion")` does the same; it
+    reads MLflow's global address, which this project leaves alone.
+    """
+    client = mlflow_client()
+    import mlflow
+
+    uri = client.get_model_version_download_uri(found.name, found.version)
+    with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
+        path = mlflow.artifacts.download_artifacts(
+            artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri
+        )
+        return mlflow.pyfunc.load_model(path)
+
+
+def list_models() -> list[dict[str, Any]]:
+    """Every registered version as one row, by name and then newest first.
+
+    Keys: `name`, `version` (int), `aliases`, `study`, `protocol`, `confirmed_auc`,
+    `development_auc`. A value that was never recorded is None. Scores of rows that differ in
+    protocol or data are not comparable.
+    """
+    client = mlflow_client()
+    aliases: dict[tuple[str, str], list[str]] = {}
+    for registered in _all_pages(client.search_registered_models):
+        for alias, number in registered.aliases.items():
+            aliases.setdefault((registered.name, str(number)), []).append(alias)
+    rows = [
+        {
+            "name": found.name,
+            "version": int(found.version),
+            "aliases": sorted(aliases.get((found.name, str(found.version)), [])),
+            "study": found.tags.get("study"),
+            "protocol": found.tags.get("protocol"),
+            "confirmed_auc": _number(found.tags.get("confirmed_auc")),
+            "development_auc": _number(found.tags.get("development_auc")),
+        }
+        for found in _all_pages(client.search_model_versions)
+    ]
+    return sorted(rows, key=lambda row: (row["name"], -row["version"]))
+
+
+def _compare(
+    number: int, tags: Mapping[str, str], present: int, present_tags: Mapping[str, str]
+) -> tuple[bool, str]:
+    """Whether the new version replaces the present champion, and why.
+
+    The AUCs are compared only under one protocol on one data set. Otherwise they say nothing
+    about each other, and the newer model, which is what the user just asked for, takes over.
+    """
+    moves = f"version {number} is champion instead of version {present}"
+    incomparable = "so their scores cannot be compared"
+    if present_tags.get("data_hash") != tags["data_hash"]:
+        return True, f"{moves}, which was trained on other data, {incomparable}"
+    if present_tags.get("protocol") != tags["protocol"]:
+        old = present_tags.get("protocol")
+        return True, f"{moves}, which was measured under the protocol {old!r}, {incomparable}"
+    new_auc, old_auc = float(tags["development_auc"]), _number(present_tags.get("development_auc"))
+    if old_auc is None:
+        return True, f"{moves}, which has no recorded score"
+    if new_auc > old_auc:
+        return True, f"{moves}: development AUC {new_auc:.4f} against {old_auc:.4f}"
+    return False, (
+        f"version {present} stays champion: the development AUC of version {number} is "
+        f"{new_auc:.4f}, not above {old_auc:.4f}"
+    )
+
+
+def _make_registered_model(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _check_probability(probability: np.ndarray, dataset: AssociationDataset) -> None:
+    if probability.shape != dataset.associations.shape:
+        raise InputError(
+            f"the scores have shape {probability.shape}, the data set asks for "
+            f"{dataset.associations.shape} (miRNAs, small molecules)",
+            where=dataset.name,
+        )
+    if not ((probability >= 0) & (probability <= 1)).all():  # also refuses NaN
+        raise InputError("a score is not between 0 and 1", where=dataset.name)
+
+
+def _all_pages(search: Callable[..., Any]) -> list[Any]:
+    found: list[Any] = []
+    token = None
+    while True:
+        page = search(page_token=token)
+        found.extend(page)
+        token = page.token
+        if not token:
+            return found
+
+
+def _registered(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "nothing is registered yet; `mmatune tune` registers the best model of a study"
+    shown = [
+        f"{row['name']}/{row['version']}" + "".join(f" (@{alias})" for alias in row["aliases"])
+        for row in rows[:10]
+    ]
+    more = f" and {len(rows) - 10} more, see `mmatune model list`" if len(rows) > 10 else ""
+    return f"registered: {', '.join(shown)}{more}"
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,36 @@
+"""The scheduler: asynchronous successive halving that spares the published settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.tune.schedulers import AsyncHyperBandScheduler
+
+from search_spaces.schema import SearchSpace
+from tuning.ending import METRIC
+
+
+class StudyScheduler(AsyncHyperBandScheduler):
+    """ASHA over epochs (Li et al. 2020), in one bracket.
+
+    A trial of the published settings always gets its full budget, for it is what a user compares
+    the winner with, and a score from an early rung is not its score. It counts in its rungs like
+    any other trial.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(
+            time_attr="epoch",
+            metric=METRIC,
+            mode="max",
+            max_t=space.max_epochs,
+            grace_period=space.schedule.first_rung,
+            reduction_factor=space.schedule.reduction_factor,
+        )
+        self._space = space
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Stop the trial unless its score at the rung is among the best of those seen there."""
+        action = super().on_trial_result(tune_controller, trial, result)
+        spared = self._space.is_published(trial.config) and not result["full_budget"]
+        return self.CONTINUE if spared else action

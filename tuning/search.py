@@ -1,0 +1,78 @@
+"""The search itself: Ray Tune runs the trials that Optuna suggests, ASHA stops the weak ones."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from typing import Any
+
+from model.protocols import Fold
+from tuning.callbacks import RecordTrials
+from tuning.ending import METRIC, Ending, ending
+from tuning.home import optuna_storage_url, study_folder
+from tuning.live import LiveTable
+from tuning.plan import StudyPlan
+from tuning.ray_session import Resources
+from tuning.record import StudyRecord
+
+
+def search(
+    plan: StudyPlan,
+    folds: tuple[Fold, ...],
+    record: StudyRecord,
+    resources: Resources,
+    table: LiveTable,
+) -> Sequence[Any]:
+    """Let Ray Tune run the trials; Tune's trials, in the order they started."""
+    # Ray reads its settings from the environment when it is imported: not before the session.
+    import optuna
+    from ray import tune
+
+    from tuning.scheduler import StudyScheduler
+    from tuning.searcher import StudySearch
+    from tuning.trial import run_trial
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    trainable = tune.with_parameters(
+        run_trial, dataset=plan.dataset, folds=folds, space=plan.space, seed=plan.seed
+    )
+    callback = RecordTrials(record, plan.space, table)
+    # Ray Tune prints a banner to stdout, where only a command's one document belongs.
+    with redirect_stdout(io.StringIO()):
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=StudySearch(
+                    plan.name, plan.space, seed=plan.seed, storage_url=optuna_storage_url()
+                ),
+                scheduler=StudyScheduler(plan.space),
+                num_samples=plan.trials,
+                max_concurrent_trials=resources.at_once,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="ray",
+                storage_path=str(study_folder(plan.name)),
+                callbacks=[callback],
+                verbose=0,
+                # A lost worker is no fault of the configuration; an error of its own comes again.
+                failure_config=tune.FailureConfig(max_failures=1),
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+            ),
+        )
+        tuner.fit()
+    return callback.trials
+
+
+def pick_winner(trials: Sequence[Any]) -> Any | None:
+    """The Tune trial with the best score at full budget, None where there is none.
+
+    A trial that was stopped early cannot win, however well it stood when it was.
+    """
+    finished = [
+        trial
+        for trial in trials
+        if trial.status == "TERMINATED" and ending(trial.last_result) is Ending.FINISHED
+    ]
+    return max(finished, key=lambda trial: trial.last_result[METRIC], default=None)

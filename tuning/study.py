@@ -1,0 +1,165 @@
+"""A study: one search, from the data to a registered model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model.autoencoder import Configuration
+from model.baselines import BASELINES, evaluate_baseline
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from model.protocols import Fold, development_folds, development_pairs
+from tuning.console import console
+from tuning.ending import METRIC, Ending
+from tuning.home import artifact_root, is_embedded, study_folder
+from tuning.leaderboard import leaderboard_rows
+from tuning.live import LiveTable
+from tuning.mlflow_client import mlflow_client
+from tuning.model_card import ModelCard
+from tuning.plan import StudyPlan
+from tuning.ray_session import Resources, ray_session, trial_resources
+from tuning.record import StudyRecord, runs_of
+from tuning.registry import Registration, register
+from tuning.search import pick_winner, search
+from tuning.study_folder import close_dead_studies, driving
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study left behind.
+
+    ``registration`` is None where no trial reached its full budget with a finite score.
+    """
+
+    plan: StudyPlan
+    experiment_id: str
+    run_id: str
+    rows: list[dict[str, Any]]
+    registration: Registration | None
+    interrupted: bool
+
+
+def run_study(plan: StudyPlan) -> StudyResult:
+    """Search, pick the winner among full-budget trials, train it on all development data, register.
+
+    Whatever happens in between, no run and no trial is left open: what ends early is closed here,
+    what a crash leaves is closed by the next study that starts.
+
+    Raises:
+        InputError: the name is taken, or the resources are not there.
+    """
+    close_dead_studies()
+    client = mlflow_client()
+    if client.get_experiment_by_name(plan.name):
+        raise InputError(
+            f"there is a study {plan.name!r} already",
+            where="--name",
+            hint="choose another name, or leave it out",
+        )
+    folds = development_folds(plan.dataset, plan.protocol, plan.seed)
+    with driving(plan.name):
+        record = StudyRecord.create(
+            client,
+            plan.name,
+            tags=plan.tags(),
+            params={"trials": plan.trials, "max_epochs": plan.space.max_epochs},
+            artifact_location=artifact_root() / plan.name if is_embedded() else None,
+        )
+        (study_folder(plan.name) / "study.json").write_text(
+            json.dumps({"experiment_id": record.experiment_id, "run_id": record.run_id})
+        )
+        record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
+        reason = "the study ended with an error"
+        try:
+            result = _search_and_register(plan, folds, record)
+            if result.interrupted:
+                reason = "the study was interrupted"
+            return result
+        finally:
+            record.close_leftovers(reason)
+
+
+def _search_and_register(
+    plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord
+) -> StudyResult:
+    to_beat = _record_baselines(plan, folds, record)
+    registration = None
+    with console.status("starting Ray ...") as status, ray_session():
+        resources = trial_resources(plan.gpus_per_trial)
+        status.stop()
+        with LiveTable(plan.name, plan.trials, to_beat) as table:
+            trials = search(plan, folds, record, resources, table)
+        interrupted = not all(trial.is_finished() for trial in trials)
+        rows = leaderboard_rows(runs_of(record.client, record.experiment_id))
+        winner = pick_winner(trials)
+        if winner is not None and not interrupted:
+            status.update("training the winner on all development associations ...")
+            status.start()
+            configuration = plan.space.configuration(winner.config)
+            probability = _train_final(plan, configuration, resources)
+            status.update("registering the model ...")
+            registration = register(
+                record.run_id, plan.dataset, probability, _card(plan, winner, configuration)
+            )
+    record.log_json(record.run_id, rows, "leaderboard.json")
+    if rows:
+        best = next((row for row in rows if row["kind"] == "trial"), None)
+        if best:
+            record.log_metrics(record.run_id, best, step=0)
+    ended = Ending.KILLED if interrupted else Ending.FINISHED
+    record.close(record.run_id, ended, reason="interrupted" if interrupted else "")
+    return StudyResult(plan, record.experiment_id, record.run_id, rows, registration, interrupted)
+
+
+def _record_baselines(
+    plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord
+) -> tuple[str, float]:
+    """Measure every baseline on the study's folds, a run each; the best one's name and AUC."""
+    scores = {}
+    for name, baseline in BASELINES.items():
+        with console.status(f"baseline on the same folds: {name} ..."):
+            run_id = record.open_child("baseline", name, {})
+            summary = evaluate_baseline(baseline, plan.dataset, folds).summary()
+            record.log_metrics(run_id, summary, step=0)
+            record.close(run_id, Ending.FINISHED)
+            scores[name] = summary[METRIC]
+    best = max(scores, key=scores.__getitem__)
+    return best, scores[best]
+
+
+def _train_final(plan: StudyPlan, configuration: Configuration, resources: Resources) -> np.ndarray:
+    """Train the winner on all development associations, where a trial would run."""
+    import ray
+
+    pairs = development_pairs(plan.dataset, plan.protocol, plan.seed)
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_final_task)
+    return ray.get(task.remote(configuration, plan.dataset, pairs, plan.seed))
+
+
+def _final_task(
+    configuration: Configuration, dataset: AssociationDataset, pairs: np.ndarray, seed: int
+) -> np.ndarray:
+    import torch
+
+    from model.final import final_probabilities
+
+    torch.set_num_threads(1)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return final_probabilities(configuration, dataset, pairs, seed=seed, device=device)
+
+
+def _card(plan: StudyPlan, winner: Any, configuration: Configuration) -> ModelCard:
+    return ModelCard(
+        model=plan.dataset.name,
+        study=plan.name,
+        protocol=plan.protocol,
+        development_auc=winner.last_result[METRIC],
+        development_auc_sd=winner.last_result[f"{METRIC}_sd"],
+        training="Trained on all development associations for the winner's full budget; the sealed"
+        " part was not touched.",
+        configuration=configuration.dotted(),
+    )

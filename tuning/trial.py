@@ -1,0 +1,72 @@
+"""A trial: one configuration trained on all development folds, as Ray Tune runs it.
+
+A trial talks to Ray Tune only. It never sees the sealed part, MLflow or Optuna.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from model.datasets import AssociationDataset
+from model.protocols import Fold
+from search_spaces.schema import SearchSpace
+
+
+def run_trial(
+    config: dict[str, Any],
+    *,
+    dataset: AssociationDataset,
+    folds: tuple[Fold, ...],
+    space: SearchSpace,
+    seed: int,
+) -> None:
+    """Train, report every ``report_every`` epochs, save a checkpoint at each rung and at the end.
+
+    Reports ``epoch``, ``full_budget``, ``loss``, ``seconds`` (wall, since the trial started on
+    this worker), ``fold_auc`` and the mean and sd over folds of every metric.
+
+    Args:
+        config: the searched parameters by dotted name.
+    """
+    # Heavy imports belong here: a reused worker pays for them once, the driver not at all.
+    import torch
+
+    from model.cross_validation import CrossValidation
+
+    torch.set_num_threads(1)  # many trials side by side beat one trial on many threads
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    started = time.perf_counter()
+    configuration = space.configuration(config)
+    validation = CrossValidation(configuration, dataset, folds, seed=seed, device=device)
+    checkpoint = tune.get_checkpoint()
+    if checkpoint:
+        with checkpoint.as_directory() as folder:
+            validation.load(Path(folder))
+    budget = configuration.training.epochs
+    while validation.epoch < budget:
+        loss = validation.train(min(space.schedule.report_every, budget - validation.epoch))
+        evaluation = validation.evaluate()
+        metrics: dict[str, Any] = {
+            **evaluation.summary(),
+            "fold_auc": [fold["auc"] for fold in evaluation.folds],
+            "loss": loss,
+            "epoch": validation.epoch,
+            "full_budget": validation.epoch == budget,
+            "seconds": time.perf_counter() - started,
+            "device": device,
+        }
+        if validation.epoch == budget or validation.epoch in space.schedule.rungs(budget):
+            # Saved before it is reported: a scheduler's stop ends this function inside `report`.
+            with tempfile.TemporaryDirectory() as folder:
+                validation.save(Path(folder))
+                tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+        else:
+            tune.report(metrics)
+        if not math.isfinite(metrics["auc"]):
+            return  # diverged: recorded as failed, and no retry would help

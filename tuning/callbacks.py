@@ -36,11 +36,12 @@ class RecordTrials(Callback):
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Open the run; a trial that starts again after a fault keeps its own."""
         if trial.trial_id not in self.run_ids:
-            number = len(self.run_ids) + 1
+            # Ray Tune's tag begins with the trial's place in the order of suggestions.
+            number = int(trial.experiment_tag.split("_")[0])
             params = self.space.configuration(trial.config).dotted()
             name = f"trial-{number:03d}"
             if self.space.is_published(trial.config):
-                name += " (published settings)"
+                name += " (published)"
             self.run_ids[trial.trial_id] = self.record.open_child("trial", name, params)
             self.table.start(trial.trial_id, name, params)
 
@@ -64,13 +65,15 @@ class RecordTrials(Callback):
         self.table.refresh()
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-        """Keep Tune's trials: the results it returns no longer tell one that was interrupted."""
+        """Keep Tune's own trials, which know more than the results it returns."""
         self.trials = trials
 
     def _close(self, trial: Any, ended: Ending, *, reason: str = "") -> None:
         run_id = self.run_ids[trial.trial_id]
         if ended is Ending.FAILED and not reason:
             reason = "the score is not finite: training diverged"
+        if ended is Ending.KILLED:
+            reason = "the study was interrupted"
         if trial.checkpoint:
             with trial.checkpoint.as_directory() as folder:
                 for file in Path(folder).glob("*.safetensors"):

@@ -26,6 +26,14 @@ def ending(result: Mapping[str, Any] | None, *, error: bool = False) -> Ending:
         result: the last thing the trial reported, None if it never did.
         error: whether Ray Tune saw it raise or die.
     """
-    if error or not result or not math.isfinite(result.get(METRIC, math.nan)):
+    if error:
         return Ending.FAILED
-    return Ending.FINISHED if result["full_budget"] else Ending.STOPPED
+    if not result or METRIC not in result:
+        return Ending.KILLED
+    if not math.isfinite(result[METRIC]):
+        return Ending.FAILED
+    if result["full_budget"]:
+        return Ending.FINISHED
+    # Ray Tune marks the last result of a trial that its scheduler stopped. Any other trial that is
+    # over before its budget was cut off with the study.
+    return Ending.STOPPED if result.get("done") else Ending.KILLED

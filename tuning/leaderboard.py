@@ -51,10 +51,10 @@ def count_endings(runs: Sequence[Any]) -> dict[str, int]:
 
 def leaderboard_table(rows: Sequence[dict[str, Any]], *, title: str, top: int = 10) -> Table:
     """The best trials and every baseline as a table."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("", justify="right")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True)
-    for column in ("AUC ± sd", "AP ± sd"):
+    for column in ("AUC ± sd", "AP"):
         table.add_column(column, justify="right", no_wrap=True)
     for column in _SHOWN.values():
         table.add_column(column)
@@ -65,7 +65,8 @@ def leaderboard_table(rows: Sequence[dict[str, Any]], *, title: str, top: int = 
         table.add_row(
             str(place),
             row["name"],
-            *(f"{row[name]:.4f} ± {row[f'{name}_sd']:.4f}" for name in ("auc", "ap")),
+            f"{row['auc']:.4f} ± {row['auc_sd']:.4f}",
+            f"{row['ap']:.4f}",
             *(_short(row.get("params", {}).get(name)) for name in _SHOWN),
             style="yellow" if is_baseline else None,
         )

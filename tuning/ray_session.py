@@ -18,6 +18,8 @@ _ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     # The CSV, JSON and TensorBoard files nobody reads cost more than the report itself.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # `interruptible` handles Ctrl-C.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 
@@ -38,7 +40,9 @@ def ray_session() -> Iterator[None]:
         os.environ.setdefault(name, value)
     import ray
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    # What goes wrong in a trial is recorded with the trial, not poured over the table.
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     address = os.environ.get("RAY_ADDRESS") or "local"
     try:
         ray.init(

@@ -113,23 +113,20 @@ class StudyRecord:
 
     def close_leftovers(self, reason: str) -> int:
         """Mark every run of the study that is still open as killed; how many there were."""
-        open_runs = [
-            run
-            for run in runs_of(self.client, self.experiment_id)
-            if run.info.status in ("RUNNING", "SCHEDULED")
-        ]
+        running = "attributes.status = 'RUNNING'"
+        open_runs = runs_of(self.client, self.experiment_id, running)
         for run in open_runs:
             self.close(run.info.run_id, Ending.KILLED, reason=reason)
         return len(open_runs)
 
 
-def runs_of(client: MlflowClient, experiment_id: str) -> list[Any]:
-    """All runs of a study, oldest first."""
+def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> list[Any]:
+    """The runs of a study, oldest first; ``where`` is a filter in MLflow's language."""
     runs: list[Any] = []
     token = None
     while True:
         page = client.search_runs(
-            [experiment_id], order_by=["attributes.start_time ASC"], page_token=token
+            [experiment_id], where, order_by=["attributes.start_time ASC"], page_token=token
         )
         runs.extend(page)
         token = page.token

@@ -11,6 +11,7 @@ from model.protocols import Fold
 from tuning.callbacks import RecordTrials
 from tuning.ending import METRIC, Ending, ending
 from tuning.home import optuna_storage_url, study_folder
+from tuning.interrupt import interruptible
 from tuning.live import LiveTable
 from tuning.plan import StudyPlan
 from tuning.ray_session import Resources
@@ -23,8 +24,12 @@ def search(
     record: StudyRecord,
     resources: Resources,
     table: LiveTable,
-) -> Sequence[Any]:
-    """Let Ray Tune run the trials; Tune's trials, in the order they started."""
+) -> tuple[Sequence[Any], bool]:
+    """Let Ray Tune run the trials.
+
+    Returns:
+        Tune's trials, in the order they were suggested, and whether the user interrupted them.
+    """
     # Ray reads its settings from the environment when it is imported: not before the session.
     import optuna
     from ray import tune
@@ -39,7 +44,7 @@ def search(
     )
     callback = RecordTrials(record, plan.space, table)
     # Ray Tune prints a banner to stdout, where only a command's one document belongs.
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), interruptible() as asked:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
@@ -62,7 +67,7 @@ def search(
             ),
         )
         tuner.fit()
-    return callback.trials
+    return callback.trials, asked.is_set()
 
 
 def pick_winner(trials: Sequence[Any]) -> Any | None:

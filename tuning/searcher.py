@@ -41,7 +41,8 @@ class StudySearch(OptunaSearch):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record one point of the trial's curve, with the epoch as its step."""
-        if math.isfinite(result[METRIC]):
+        # Ray Tune gives the last result of a trial that ended by itself a second time, as done.
+        if math.isfinite(result[METRIC]) and not result.get("done"):
             self._ot_trials[trial_id].report(result[METRIC], result["epoch"])
 
     def on_trial_complete(
@@ -60,20 +61,7 @@ class StudySearch(OptunaSearch):
         elif ended is Ending.STOPPED:
             assert result is not None
             # The result at which the scheduler stopped it comes here alone.
-            self.on_trial_result(trial_id, result)
+            trial.report(result[METRIC], result["epoch"])
             self._ot_study.tell(trial, state=TrialState.PRUNED)
         else:
             self._ot_study.tell(trial, state=TrialState.FAIL)
-
-
-def close_optuna_study(study: str, storage_url: str) -> int:
-    """Mark what a crashed or interrupted study left running as failed; how many trials that was."""
-    storage = optuna.storages.RDBStorage(storage_url)
-    try:
-        loaded = optuna.load_study(study_name=study, storage=storage)
-    except KeyError:
-        return 0  # it died before its first trial
-    left = loaded.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for trial in left:
-        loaded.tell(trial.number, state=TrialState.FAIL)
-    return len(left)

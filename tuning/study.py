@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from model.errors import InputError
 from model.protocols import Fold, development_folds, development_pairs
 from tuning.console import console
 from tuning.ending import METRIC, Ending
-from tuning.home import artifact_root, is_embedded, study_folder
+from tuning.home import artifact_root, is_embedded
 from tuning.leaderboard import leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
@@ -69,18 +68,8 @@ def run_study(plan: StudyPlan) -> StudyResult:
             params={"trials": plan.trials, "max_epochs": plan.space.max_epochs},
             artifact_location=artifact_root() / plan.name if is_embedded() else None,
         )
-        (study_folder(plan.name) / "study.json").write_text(
-            json.dumps({"experiment_id": record.experiment_id, "run_id": record.run_id})
-        )
         record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
-        reason = "the study ended with an error"
-        try:
-            result = _search_and_register(plan, folds, record)
-            if result.interrupted:
-                reason = "the study was interrupted"
-            return result
-        finally:
-            record.close_leftovers(reason)
+        return _search_and_register(plan, folds, record)
 
 
 def _search_and_register(
@@ -92,8 +81,7 @@ def _search_and_register(
         resources = trial_resources(plan.gpus_per_trial)
         status.stop()
         with LiveTable(plan.name, plan.trials, to_beat) as table:
-            trials = search(plan, folds, record, resources, table)
-        interrupted = not all(trial.is_finished() for trial in trials)
+            trials, interrupted = search(plan, folds, record, resources, table)
         rows = leaderboard_rows(runs_of(record.client, record.experiment_id))
         winner = pick_winner(trials)
         if winner is not None and not interrupted:

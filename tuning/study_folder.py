@@ -1,12 +1,14 @@
-"""A study's folder under the home: who drives it, and closing what a dead driver left open."""
+"""A study's folder under the home: who drives it, and closing what was left open."""
 
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import optuna
+from optuna.trial import TrialState
 
 from model.errors import InputError
 from tuning.home import home, optuna_storage_url, study_folder
@@ -16,18 +18,26 @@ from tuning.record import StudyRecord
 
 @contextmanager
 def driving(study: str) -> Iterator[None]:
-    """Hold the study's lock: the kernel gives it back however this process ends.
+    """Drive a study: hold its lock, and leave no run and no trial of it open, whatever happens.
+
+    However this process ends, the kernel gives the lock back. The lock file goes only once
+    everything is closed, so one that nobody holds marks a study whose driver died.
 
     Raises:
         InputError: another process drives the study.
     """
-    with open(study_folder(study) / "lock", "w") as lock:
+    path = _lock_file(study_folder(study))
+    with open(path, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             hint = "wait for it, or choose another name"
             raise InputError("another process runs it", where=f"study {study}", hint=hint) from None
-        yield
+        try:
+            yield
+        finally:
+            _close(study, "the study ended early")
+            path.unlink()
 
 
 def close_dead_studies() -> int:
@@ -38,31 +48,33 @@ def close_dead_studies() -> int:
     """
     closed = 0
     for folder in sorted((home() / "studies").glob("*")):
-        note = folder / "study.json"
-        if note.is_file() and not _is_driven(folder):
-            closed += _close(folder.name, json.loads(note.read_text()))
+        path = _lock_file(folder)
+        if path.is_file() and not _is_held(path):
+            closed += _close(folder.name, "the process that ran the study died")
+            path.unlink()
     return closed
 
 
-def _close(study: str, ids: dict[str, str]) -> int:
-    from mlflow.exceptions import MlflowException
-
-    from tuning.searcher import close_optuna_study
-
+def _close(study: str, reason: str) -> int:
+    """Mark what is still open in MLflow as killed and in Optuna as failed."""
+    storage = optuna.storages.RDBStorage(optuna_storage_url())
+    if study in optuna.get_all_study_names(storage):
+        loaded = optuna.load_study(study_name=study, storage=storage)
+        for trial in loaded.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            loaded.tell(trial.number, state=TrialState.FAIL)
     client = mlflow_client()
-    try:
-        run = client.get_run(ids["run_id"])
-    except MlflowException:
-        return 0  # tracked on another server, or deleted by the user
-    if run.info.status != "RUNNING":
-        return 0
-    close_optuna_study(study, optuna_storage_url())
-    record = StudyRecord(client, ids["experiment_id"], ids["run_id"], {})
-    return record.close_leftovers("the process that ran the study died")
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None:
+        return 0  # it died before it had one, or tracks to another server
+    return StudyRecord(client, experiment.experiment_id, "", {}).close_leftovers(reason)
 
 
-def _is_driven(folder: Path) -> bool:
-    with open(folder / "lock", "a") as lock:
+def _lock_file(folder: Path) -> Path:
+    return folder / "driver.lock"
+
+
+def _is_held(path: Path) -> bool:
+    with open(path, "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Training: it learns, it repeats, it resumes exactly, and held-out associations cannot reach it."""
+"""Training: it learns, repeats, resumes exactly, and held-out associations cannot reach it."""
 
 import dataclasses
 import itertools

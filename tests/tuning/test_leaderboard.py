@@ -1,0 +1,64 @@
+"""The leaderboard ranks full-budget trials and baselines, and says where a baseline wins."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tuning.ending import Ending
+from tuning.leaderboard import count_endings, leaderboard_rows, leaderboard_table, verdict
+
+
+def run(name: str, kind: str, status: str | None, auc: float, **metrics: float) -> Any:
+    tags = {"kind": kind} | ({"status": status} if status else {})
+    values = {"auc": auc, "auc_sd": 0.01, "ap": auc - 0.02, "ap_sd": 0.02, **metrics}
+    info = SimpleNamespace(run_name=name, run_id=f"id-{name}")
+    params = {"encoder.type": "sage", "mask.rate": "0.25", "degree_decoder.alpha": "0.0123"}
+    data = SimpleNamespace(tags=tags, metrics=values, params=params if kind == "trial" else {})
+    return SimpleNamespace(info=info, data=data)
+
+
+RUNS = [
+    run("study", "study", Ending.FINISHED, 0.85),
+    run("trial-001", "trial", Ending.FINISHED, 0.81, mcc=0.5),
+    run("trial-002", "trial", Ending.STOPPED, 0.95),
+    run("trial-003", "trial", Ending.FAILED, 0.99),
+    run("trial-004", "trial", None, 0.97),
+    run("trial-005", "trial", Ending.FINISHED, 0.85),
+    run("counting", "baseline", Ending.FINISHED, 0.83),
+]
+
+
+def test_only_full_budget_trials_and_baselines_are_ranked() -> None:
+    rows = leaderboard_rows(RUNS)
+    assert [row["name"] for row in rows] == ["trial-005", "counting", "trial-001"]
+    assert [row["kind"] for row in rows] == ["trial", "baseline", "trial"]
+    assert rows[2]["mcc"] == 0.5
+    assert rows[1]["mcc"] is None
+
+
+def test_endings_are_counted() -> None:
+    expected = {"finished": 2, "stopped early": 1, "failed": 1, "running": 1}
+    assert count_endings(RUNS) == expected
+
+
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [(0.83, "trial-005 is 0.0200 AUC above counting"), (0.88, "A baseline wins: counting")],
+)
+def test_verdict(baseline: float, said: str) -> None:
+    runs = [*RUNS[:-1], run("counting", "baseline", Ending.FINISHED, baseline)]
+    assert said in verdict(leaderboard_rows(runs))
+
+
+def test_the_table_fits_a_terminal_and_keeps_every_baseline() -> None:
+    longest = "kernel ridge similarity+GIP"
+    runs = [*RUNS, run(longest, "baseline", Ending.FINISHED, 0.3)]
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(leaderboard_table(leaderboard_rows(runs), title="a study", top=1))
+    shown = capture.get()
+    for part in (longest, "trial-005", "counting", "0.8500 ± 0.0100", "sage", "0.25", "0.0123"):
+        assert part in shown
+    assert "trial-001" not in shown

@@ -1,0 +1,57 @@
+"""The scheduler stops weak trials at rungs and spares the published settings. No Ray is started."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from search_spaces.loading import load_space
+from tuning.scheduler import StudyScheduler
+
+SPACE = load_space("paper")  # rungs at 60 and 180 of 300 epochs
+PUBLISHED = SPACE.start_points()[0]
+OTHER = {**PUBLISHED, "mask.rate": 0.2}
+
+
+@pytest.fixture
+def scheduler() -> StudyScheduler:
+    return StudyScheduler(SPACE)
+
+
+def trial(scheduler: StudyScheduler, name: str, config: dict[str, Any]) -> Any:
+    made = SimpleNamespace(trial_id=name, config=config)
+    scheduler.on_trial_add(None, made)
+    return made
+
+
+def report(scheduler: StudyScheduler, of: Any, auc: float, epoch: int) -> str:
+    result = {"auc": auc, "epoch": epoch, "full_budget": epoch == 300}
+    return scheduler.on_trial_result(None, of, result)
+
+
+def test_a_weak_trial_is_stopped_at_the_first_rung_and_not_before(
+    scheduler: StudyScheduler,
+) -> None:
+    strong = [trial(scheduler, f"strong{k}", OTHER) for k in range(3)]
+    assert [report(scheduler, of, 0.8, 60) for of in strong] == ["CONTINUE"] * 3
+    weak = trial(scheduler, "weak", OTHER)
+    assert report(scheduler, weak, 0.5, 40) == "CONTINUE"
+    assert report(scheduler, weak, 0.5, 60) == "STOP"
+
+
+def test_the_published_settings_are_spared_but_count(scheduler: StudyScheduler) -> None:
+    for k in range(3):
+        report(scheduler, trial(scheduler, f"strong{k}", OTHER), 0.8, 60)
+    published = trial(scheduler, "published", PUBLISHED)
+    assert report(scheduler, published, 0.5, 60) == "CONTINUE"
+    assert report(scheduler, published, 0.5, 180) == "CONTINUE"
+    assert report(scheduler, published, 0.5, 300) == "STOP"
+    # Its 0.5 stands in the second rung, so a better trial is let through there.
+    assert report(scheduler, trial(scheduler, "later", OTHER), 0.6, 180) == "CONTINUE"
+
+
+def test_a_diverged_trial_does_not_spoil_a_rung(scheduler: StudyScheduler) -> None:
+    report(scheduler, trial(scheduler, "diverged", OTHER), float("nan"), 60)
+    for k in range(3):
+        report(scheduler, trial(scheduler, f"strong{k}", OTHER), 0.8, 60)
+    assert report(scheduler, trial(scheduler, "weak", OTHER), 0.5, 60) == "STOP"

@@ -1,0 +1,71 @@
+"""The searcher tells Optuna what happened. No Ray, no training: results are made up."""
+
+import math
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search_spaces.loading import load_space
+from tuning.home import optuna_storage_url
+from tuning.searcher import StudySearch
+
+
+@pytest.fixture
+def search() -> StudySearch:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return StudySearch("s", load_space("paper"), seed=0, storage_url=optuna_storage_url())
+
+
+def result(auc: float, epoch: int, **flags: bool) -> dict[str, object]:
+    return {"auc": auc, "epoch": epoch, "full_budget": False, "done": False, **flags}
+
+
+def trials() -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name="s", storage=optuna_storage_url()).trials
+
+
+def test_starts_with_the_published_settings(search: StudySearch) -> None:
+    space = load_space("paper")
+    assert space.is_published(search.suggest("a"))
+    assert not space.is_published(search.suggest("b"))
+
+
+def test_each_ending_is_recorded(search: StudySearch) -> None:
+    for name in ("full", "stopped", "diverged", "died", "never", "cut"):
+        search.suggest(name)
+    search.on_trial_result("full", result(0.7, 60))
+    search.on_trial_complete("full", result(0.8, 300, full_budget=True, done=True))
+    search.on_trial_result("stopped", result(0.5, 20))
+    search.on_trial_complete("stopped", result(0.6, 60, done=True))
+    search.on_trial_result("diverged", result(0.5, 20))
+    search.on_trial_complete("diverged", result(math.nan, 40, done=True))
+    search.on_trial_complete("died", result(0.7, 20), error=True)
+    search.on_trial_complete("never", None, error=True)
+    search.on_trial_result("cut", result(0.9, 20))
+    search.on_trial_complete("cut", result(0.9, 20))
+    states = [trial.state for trial in trials()]
+    assert states == [TrialState.COMPLETE, TrialState.PRUNED, *[TrialState.FAIL] * 4]
+    assert trials()[0].value == 0.8
+    assert trials()[1].intermediate_values == {20: 0.5, 60: 0.6}
+    # A fluke at an early rung is not the best of the study.
+    best = optuna.load_study(study_name="s", storage=optuna_storage_url()).best_trial
+    assert best.number == 0
+
+
+def test_a_second_completion_changes_nothing(search: StudySearch) -> None:
+    search.suggest("a")
+    search.on_trial_complete("a", result(0.6, 60, done=True))
+    search.on_trial_complete("a", result(0.9, 300, full_budget=True, done=True))
+    assert trials()[0].state is TrialState.PRUNED
+
+
+def test_the_same_seed_suggests_the_same(tmp_path_factory: pytest.TempPathFactory) -> None:
+    points = []
+    for seed in (1, 1, 2):
+        url = f"sqlite:///{tmp_path_factory.mktemp('optuna') / 'o.db'}"
+        search = StudySearch("s", load_space("paper"), seed=seed, storage_url=url)
+        points.append([search.suggest(f"t{k}") for k in range(3)])
+    assert points[0] == points[1]
+    assert points[0][0] == points[2][0]
+    assert points[0][1:] != points[2][1:]

@@ -1,0 +1,302 @@
+"""A whole study: every trial is accounted for once, in Ray Tune, in Optuna and in MLflow."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import yaml
+
+from model.protocols import HONEST, sealed_fold
+from model.synthetic import demo
+from search_spaces.schema import SearchSpace
+from tuning.home import optuna_storage_url
+from tuning.mlflow_client import mlflow_client
+from tuning.plan import StudyPlan
+from tuning.record import runs_of
+from tuning.study import StudyResult, run_study
+from tuning.study_folder import close_dead_studies, driving
+
+pytestmark = pytest.mark.ray
+
+GOOD = {"training.learning_rate": 0.01, "features.dim": 0, "encoder.dropout": 0.2}
+SPACE = {
+    "description": "trials that finish, are stopped early, diverge and raise",
+    "schedule": {"report_every": 4, "first_rung": 4, "reduction_factor": 3},
+    "fixed": {
+        "encoder.type": "gcn",
+        "encoder.layers": 1,
+        "encoder.norm": "none",
+        "training.epochs": 24,
+    },
+    "search": {
+        "training.learning_rate": {"type": "choice", "choices": [0.01, 1e-9, 1e30]},
+        "features.dim": {"type": "choice", "choices": [0, 5]},
+        "encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5},
+    },
+    "start_with": [
+        GOOD,
+        {**GOOD, "encoder.dropout": 0.1},
+        {**GOOD, "training.learning_rate": 1e30},  # diverges
+        {**GOOD, "features.dim": 5},  # raises: narrower than the similarities
+        {**GOOD, "training.learning_rate": 1e-9},  # never learns: stopped at a rung
+        {**GOOD, "training.learning_rate": 1e-9, "encoder.dropout": 0.5},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One study in a home of its own, and its result."""
+    home = tmp_path_factory.mktemp("study-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMATUNE_HOME", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        plan = StudyPlan(
+            name="mixed",
+            dataset=demo(),
+            protocol=HONEST,
+            space_name="test",
+            space=SearchSpace.model_validate(SPACE),
+            trials=6,
+            seed=0,
+            gpus_per_trial=None,
+        )
+        yield home, run_study(plan)
+
+
+@pytest.fixture
+def result(study: Any, monkeypatch: pytest.MonkeyPatch) -> StudyResult:
+    home, finished = study
+    monkeypatch.setenv("MMATUNE_HOME", str(home))
+    return finished
+
+
+def mlflow_runs(result: StudyResult) -> list[Any]:
+    return runs_of(mlflow_client(), result.experiment_id)
+
+
+def test_every_trial_ended_once_and_is_recorded_as_it_ended(result: StudyResult) -> None:
+    trials = [run for run in mlflow_runs(result) if run.data.tags["kind"] == "trial"]
+    by_name = {run.info.run_name: run for run in trials}
+    assert sorted(by_name) == [f"trial-00{k}" for k in range(1, 7)]
+    statuses = {name: run.data.tags["status"] for name, run in by_name.items()}
+    assert statuses["trial-003"] == "failed"
+    assert "not finite" in by_name["trial-003"].data.tags["reason"]
+    assert statuses["trial-004"] == "failed"
+    assert "narrower" in by_name["trial-004"].data.tags["reason"]
+    assert "finished" in (statuses["trial-001"], statuses["trial-002"])
+    assert "stopped early" in (statuses["trial-005"], statuses["trial-006"])
+    mlflow_status = {"finished": "FINISHED", "stopped early": "KILLED", "failed": "FAILED"}
+    assert all(run.info.status == mlflow_status[run.data.tags["status"]] for run in trials)
+    states = {"finished": "COMPLETE", "stopped early": "PRUNED", "failed": "FAIL"}
+    in_optuna = optuna.load_study(study_name="mixed", storage=optuna_storage_url()).trials
+    told = Counter(trial.state.name for trial in in_optuna)
+    assert told == Counter(states[status] for status in statuses.values())
+
+
+def test_runs_carry_parameters_curves_and_checkpoints(result: StudyResult) -> None:
+    runs = mlflow_runs(result)
+    client = mlflow_client()
+    winner = next(run for run in runs if run.info.run_name == _best(result)["name"])
+    assert winner.data.tags["mlflow.parentRunId"] == result.run_id
+    for tag in ("study", "dataset", "data_hash", "protocol", "space", "seed"):
+        assert winner.data.tags[tag]
+    config = result.plan.space.configuration({})
+    assert winner.data.params.keys() == config.dotted().keys()
+    assert winner.data.params["training.epochs"] == "24"
+    curve = client.get_metric_history(winner.info.run_id, "auc")
+    assert [point.step for point in curve] == [4, 8, 12, 16, 20, 24]
+    files = client.list_artifacts(winner.info.run_id, "checkpoint")
+    assert [file.path for file in files] == ["checkpoint/folds.safetensors"]
+    parent = client.get_run(result.run_id)
+    assert parent.info.status == "FINISHED"
+    kept = {file.path for file in client.list_artifacts(result.run_id)}
+    assert {"leaderboard.json", "search_space.json"} <= kept
+
+
+def _best(result: StudyResult) -> dict[str, Any]:
+    return next(row for row in result.rows if row["kind"] == "trial")
+
+
+def test_the_leaderboard_has_baselines_and_only_finished_trials(result: StudyResult) -> None:
+    kinds = Counter(row["kind"] for row in result.rows)
+    finished = [run for run in mlflow_runs(result) if run.data.tags.get("status") == "finished"]
+    assert kinds["baseline"] == 3
+    assert kinds["trial"] == len(finished) - 3 - 1  # the study's own run
+    aucs = [row["auc"] for row in result.rows]
+    assert aucs == sorted(aucs, reverse=True)
+
+
+def test_the_winner_is_registered_as_champion_and_scores_pairs(result: StudyResult) -> None:
+    from tuning.registry import load, resolve
+
+    assert result.registration is not None
+    assert result.registration.is_champion
+    found = resolve("demo")
+    assert float(found.tags["development_auc"]) == pytest.approx(_best(result)["auc"])
+    dataset = result.plan.dataset
+    pairs = pd.DataFrame(
+        {"mirna": dataset.mirnas[:40], "small_molecule": dataset.small_molecules[0]}
+    )
+    scored = load(found).predict(pairs)
+    assert scored["probability"].between(0, 1).all()
+    assert scored["probability"].nunique() > 10
+
+
+def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> None:
+    """Trained again without the sealed associations in the data, it gives the same scores."""
+    import dataclasses
+
+    from model.final import final_probabilities
+    from model.protocols import development_pairs
+    from tuning.registry import load, resolve
+
+    dataset = result.plan.dataset
+    sealed = sealed_fold(dataset, HONEST, 0).held_out
+    erased = dataset.associations.copy()
+    erased[sealed[0], sealed[1] - len(dataset.mirnas)] = 0
+    params = {k: yaml.safe_load(v) for k, v in _best(result)["params"].items()}
+    probability = final_probabilities(
+        result.plan.space.configuration({k: params[k] for k in SPACE["search"]}),
+        dataclasses.replace(dataset, associations=erased),
+        development_pairs(dataset, HONEST, 0),
+        seed=0,
+    )
+    mirnas, molecules = np.indices(dataset.associations.shape)
+    pairs = pd.DataFrame(
+        {
+            "mirna": np.array(dataset.mirnas)[mirnas.ravel()],
+            "small_molecule": np.array(dataset.small_molecules)[molecules.ravel()],
+        }
+    )
+    scored = load(resolve("demo")).predict(pairs)["probability"].to_numpy()
+    assert np.allclose(scored, probability.ravel(), atol=1e-5)
+
+
+def test_a_name_is_used_once(result: StudyResult) -> None:
+    from model.errors import InputError
+
+    with pytest.raises(InputError, match="already"):
+        run_study(result.plan)
+
+
+def test_a_driven_study_is_left_alone_and_a_dead_one_closed(home: Path) -> None:
+    from model.errors import InputError
+    from tuning.record import StudyRecord
+
+    client = mlflow_client()
+    runs = {}
+    for name in ("alive", "dead"):
+        tags = {"study": name}
+        record = StudyRecord.create(client, name, tags=tags, params={}, artifact_location=home)
+        runs[name] = [record.run_id, record.open_child("trial", "trial-001", {})]
+        optuna.create_study(study_name=name, storage=optuna_storage_url()).ask()
+    (home / "studies" / "dead").mkdir(parents=True)
+    (home / "studies" / "dead" / "driver.lock").touch()
+
+    def statuses(name: str) -> list[str]:
+        in_optuna = optuna.load_study(study_name=name, storage=optuna_storage_url()).trials
+        of_runs = [client.get_run(run_id).info.status for run_id in runs[name]]
+        return of_runs + [trial.state.name for trial in in_optuna]
+
+    with driving("alive"):
+        assert close_dead_studies() == 2
+        assert statuses("dead") == ["KILLED", "KILLED", "FAIL"]
+        assert statuses("alive") == ["RUNNING", "RUNNING", "RUNNING"]
+        assert close_dead_studies() == 0
+        with pytest.raises(InputError, match="another process"), driving("alive"):
+            pass
+    # Whatever a driver leaves open is closed on its way out.
+    assert statuses("alive") == ["KILLED", "KILLED", "FAIL"]
+    assert "died" in client.get_run(runs["dead"][1]).data.tags["reason"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_study_that_is_interrupted_or_killed(
+    number: signal.Signals, code: int, home: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C closes everything; after SIGKILL the next start does. No process is left behind."""
+    space = {
+        "description": "trials that are still running when the study is cut",
+        "fixed": {**SPACE["fixed"], "training.epochs": 5000},
+        "search": {"encoder.dropout": SPACE["search"]["encoder.dropout"]},
+    }
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(space))
+    command = [sys.executable, "-c", "from tuning.cli import main; main()", "tune", "demo"]
+    command += ["--space", str(tmp_path / "space.yaml"), "--trials", "4", "--name", "cut"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        _wait_for_curves(home, process)
+        os.kill(process.pid, number)
+        stderr = process.communicate(timeout=90)[1]
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == code, stderr
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name("cut")
+    assert experiment is not None
+    if number == signal.SIGINT:
+        assert "Interrupted" in stderr
+        assert "Traceback" not in stderr
+        assert close_dead_studies() == 0
+        trials = [
+            run
+            for run in runs_of(client, experiment.experiment_id)
+            if "mask.rate" in run.data.params
+        ]
+        assert {run.data.tags["status"] for run in trials} == {"killed"}
+    else:
+        assert any(
+            run.info.status == "RUNNING" for run in runs_of(client, experiment.experiment_id)
+        )
+        assert close_dead_studies() > 0
+    runs = runs_of(client, experiment.experiment_id)
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED", "FAILED"}
+    assert all(run.data.tags["status"] for run in runs)
+    in_optuna = optuna.load_study(study_name="cut", storage=optuna_storage_url()).trials
+    assert not [trial for trial in in_optuna if trial.state.name == "RUNNING"]
+    _wait_until_gone(process.pid)
+
+
+def _wait_for_curves(home: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline and process.poll() is None:
+        if (home / "studies" / "cut" / "driver.lock").is_file():
+            client = mlflow_client()
+            experiment = client.get_experiment_by_name("cut")
+            runs = runs_of(client, experiment.experiment_id) if experiment else []
+            if any(r.data.tags["kind"] == "trial" and "auc" in r.data.metrics for r in runs):
+                return
+        time.sleep(0.5)
+    pytest.fail("the study ended, or no trial reported within 150 s")
+
+
+def _wait_until_gone(session: int) -> None:
+    """Ray's processes of the driver's session end by themselves once it is gone."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        listed = subprocess.run(
+            ["ps", "-o", "stat=,args=", "-s", str(session)], capture_output=True, text=True
+        ).stdout
+        # Ray's own agents take up to two minutes to notice; they hold no work and no lock.
+        left = [line for line in listed.splitlines() if not line.startswith("Z")]
+        if not [line for line in left if "Agent" not in line]:
+            return
+        time.sleep(0.5)
+    pytest.fail(f"left behind:\n{listed}")

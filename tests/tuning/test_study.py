@@ -1,5 +1,6 @@
 """A whole study: every trial is accounted for once, in Ray Tune, in Optuna and in MLflow."""
 
+import json
 import os
 import signal
 import subprocess
@@ -183,6 +184,31 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     assert np.allclose(scored, probability.ravel(), atol=1e-5)
 
 
+def test_study_list_and_show(
+    result: StudyResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tuning.cli import main
+
+    documents = []
+    for arguments in (["list"], ["show", "mixed"]):
+        monkeypatch.setattr(sys, "argv", ["mmatune", "study", *arguments, "--json"])
+        with pytest.raises(SystemExit):
+            main()
+        documents.append(json.loads(capsys.readouterr().out))
+    (row,), shown = documents
+    assert row == {
+        "name": "mixed",
+        "dataset": "demo",
+        "protocol": "honest",
+        "status": "finished",
+        "trials": 6,
+        "best_auc": _best(result)["auc"],
+        "experiment_id": result.experiment_id,
+    }
+    assert shown["rows"] == result.rows
+    assert shown["data_hash"] == result.plan.dataset.content_hash
+
+
 def test_a_name_is_used_once(result: StudyResult) -> None:
     from model.errors import InputError
 
@@ -230,6 +256,7 @@ def test_a_study_that_is_interrupted_or_killed(
     """Ctrl-C closes everything; after SIGKILL the next start does. No process is left behind."""
     space = {
         "description": "trials that are still running when the study is cut",
+        "schedule": {"report_every": 20, "first_rung": 4000},
         "fixed": {**SPACE["fixed"], "training.epochs": 5000},
         "search": {"encoder.dropout": SPACE["search"]["encoder.dropout"]},
     }

@@ -17,6 +17,7 @@ from model.decoders import DegreeDecoder, DegreeDecoderConfig, EdgeDecoder, Edge
 from model.encoders import Encoder, EncoderConfig
 from model.features import FeatureConfig
 from model.masking import MaskConfig, MaskedGraph
+from model.propagation import HeadConfig, PropagationHead
 from model.sampling import SampledPairsConfig
 
 
@@ -36,6 +37,7 @@ class Configuration(Config):
     mask: MaskConfig = MaskConfig()
     encoder: EncoderConfig = EncoderConfig()
     edge_decoder: EdgeDecoderConfig = EdgeDecoderConfig()
+    head: HeadConfig = HeadConfig()
     degree_decoder: DegreeDecoderConfig = DegreeDecoderConfig()
     sampled_pairs: SampledPairsConfig = SampledPairsConfig()
     training: TrainingConfig = TrainingConfig()
@@ -56,29 +58,41 @@ class Configuration(Config):
 
 
 class MaskedGraphAutoencoder(nn.Module):
-    """Encoder, edge decoder and degree decoder, with the loss of equation 6.
+    """Encoder, edge decoder, degree decoder and, where asked for, the propagation head.
+
+    Args:
+        in_dim: F.
+        sides: number of miRNAs and of small molecules.
 
     Shapes:
-        embed: x (N, F), edge_index (2, E) -> (N, D)
         loss: -> scalar
+        logits: z (N, D), pairs (2, P), evidence (M * S + 1, 9) or None -> (P,)
     """
 
-    def __init__(self, config: Configuration, in_dim: int) -> None:
+    def __init__(self, config: Configuration, in_dim: int, sides: tuple[int, int]) -> None:
         super().__init__()
         self.alpha = config.degree_decoder.alpha
         self.encoder = Encoder(config.encoder, in_dim)
         self.edge_decoder = EdgeDecoder(config.edge_decoder, config.encoder.out_dim)
         self.degree_decoder = DegreeDecoder(config.degree_decoder, config.encoder.out_dim)
+        self.head = PropagationHead(config.head, *sides) if config.head.type != "none" else None
 
-    def loss(self, x: Tensor, graph: MaskedGraph, sampled: Tensor) -> Tensor:
+    def logits(self, z: Tensor, pairs: Tensor, evidence: Tensor | None) -> Tensor:
+        """Logit of an association, the head's opinion added to the edge decoder's."""
+        decoded = self.edge_decoder(z, pairs)
+        return decoded if self.head is None else decoded + self.head(evidence, pairs)
+
+    def loss(
+        self, x: Tensor, graph: MaskedGraph, sampled: Tensor, evidence: Tensor | None = None
+    ) -> Tensor:
         """Equation 6: reconstruct the masked associations, tell them from the sampled pairs.
 
         Each class's cross-entropy (equation 4) is averaged on its own and the two are added, as
         published, so the ratio of sampled to masked pairs does not shift the balance.
         """
         z = self.encoder(x, graph.visible)
-        masked = self.edge_decoder(z, graph.masked)
-        unknown = self.edge_decoder(z, sampled)
+        masked = self.logits(z, graph.masked, evidence)
+        unknown = self.logits(z, sampled, evidence)
         edge_loss = binary_cross_entropy_with_logits(masked, torch.ones_like(masked))
         edge_loss = edge_loss + binary_cross_entropy_with_logits(unknown, torch.zeros_like(unknown))
         if self.alpha == 0:

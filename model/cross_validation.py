@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
-from model.features import node_features
 from model.metrics import METRICS, ranking_metrics
 from model.protocols import Fold
+from model.similarities import Similarities
 from model.training import Trainer
 
 CHECKPOINT = "folds.safetensors"
@@ -34,13 +34,13 @@ class Evaluation:
         """Mean of each metric over the folds under its name, and its spread as ``<name>_sd``.
 
         The sd is over folds of one split, which share most of their training associations: it
-        tells how much folds differ, not how far the mean may be off.
+        tells how much folds differ, not how far the mean may be off. A single fold has none: NaN.
         """
         values: dict[str, float] = {}
         for name in METRICS:
             of_folds = np.array([fold[name] for fold in self.folds])
             values[name] = float(of_folds.mean())
-            values[f"{name}_sd"] = float(of_folds.std(ddof=1))
+            values[f"{name}_sd"] = float(of_folds.std(ddof=1)) if len(of_folds) > 1 else np.nan
         return values
 
 
@@ -62,16 +62,9 @@ class CrossValidation:
     ) -> None:
         self.config = config
         self.folds = tuple(folds)
-        features = node_features(dataset, config.features)
+        similarities = Similarities.of(dataset, device)
         self.trainers = [
-            Trainer(
-                config,
-                features,
-                fold.train_pairs,
-                len(dataset.mirnas),
-                seed=fold_seed(seed, k),
-                device=device,
-            )
+            Trainer(config, similarities, fold.train_pairs, seed=fold_seed(seed, k))
             for k, fold in enumerate(self.folds)
         ]
 
@@ -96,6 +89,7 @@ class CrossValidation:
                     trainer.probabilities(fold.held_out),
                     trainer.probabilities(fold.ranked_against),
                     threshold=self.config.edge_decoder.threshold,
+                    balance=fold.balance,
                 )
                 for trainer, fold in zip(self.trainers, self.folds, strict=True)
             )

@@ -61,14 +61,18 @@ class EdgeDecoder(nn.Module):
             self.hidden = nn.Linear(width, config.hidden_dim)
             self.out = nn.Linear(config.hidden_dim, 1)
         elif config.type == "bilinear":
-            self.bilinear = nn.Bilinear(dim, dim, 1)
+            bound = dim**-0.5
+            self.weight = nn.Parameter(torch.empty(dim, dim).uniform_(-bound, bound))
+            self.bias = nn.Parameter(torch.zeros(()))
 
     def forward(self, z: Tensor, pairs: Tensor) -> Tensor:
+        if self.kind in ("dot", "bilinear"):
+            # Per node, not per pair: the product with W is then N rows, however many pairs.
+            z = self.dropout(z)
+            left = z if self.kind == "dot" else z @ self.weight
+            products = (left[pairs[0]] * z[pairs[1]]).sum(dim=-1)
+            return products if self.kind == "dot" else products + self.bias
         first, second = z[pairs[0]], z[pairs[1]]
-        if self.kind == "dot":
-            return (self.dropout(first) * second).sum(dim=-1)
-        if self.kind == "bilinear":
-            return self.bilinear(self.dropout(first), self.dropout(second)).squeeze(-1)
         concat = self.kind == "concat"
         joined = torch.cat((first, second), dim=-1) if concat else first * second
         return self.out(elu(self.hidden(self.dropout(joined)))).squeeze(-1)

@@ -12,8 +12,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch_geometric.nn import GCNConv, GINConv, SAGEConv
-from torch_geometric.nn.conv import MessagePassing
+from torch_geometric.nn import GATConv, GCNConv, GINConv, SAGEConv
 
 from model.config import Config
 
@@ -21,7 +20,7 @@ from model.config import Config
 class EncoderConfig(Config):
     """A stack of graph convolutions (paper, "GNN encoder"; defaults are the published ones)."""
 
-    type: Literal["gin", "gcn", "sage"] = "gin"
+    type: Literal["gin", "gcn", "sage", "gat", "linear"] = "gin"
     layers: int = Field(2, ge=1, le=4, description="graph convolutions")
     hidden_dim: int = Field(64, ge=1, description="width of all convolutions but the last")
     out_dim: int = Field(128, ge=1, description="dimensions of an embedding")
@@ -34,7 +33,8 @@ class Encoder(nn.Module):
 
     GIN is the paper's equations 2 and 3, ``h_i' = W((1 + eps) h_i + sum_j h_j)`` with a learned
     eps and, as in the published code, one linear map where the paper writes MLP. GCN is Kipf and
-    Welling 2017, GraphSAGE (mean aggregation) is Hamilton et al. 2017.
+    Welling 2017, GraphSAGE (mean aggregation) Hamilton et al. 2017, GAT (one head) Velickovic et
+    al. 2018. ``linear`` is the ablation: it sees no association but through the features.
 
     Shapes:
         forward: x (N, F) float, edge_index (2, E) int64 with both directions -> (N, out_dim)
@@ -59,9 +59,24 @@ class Encoder(nn.Module):
         return x
 
 
-def _convolution(kind: str, width_in: int, width_out: int) -> MessagePassing:
+def _convolution(kind: str, width_in: int, width_out: int) -> nn.Module:
     if kind == "gin":
         return GINConv(nn.Linear(width_in, width_out), train_eps=True)
     if kind == "gcn":
         return GCNConv(width_in, width_out)
+    if kind == "gat":
+        return GATConv(width_in, width_out)
+    if kind == "linear":
+        return _Linear(width_in, width_out)
     return SAGEConv(width_in, width_out)
+
+
+class _Linear(nn.Module):
+    """A linear map in the place of a convolution."""
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width_in, width_out)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.linear(x)

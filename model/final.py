@@ -6,7 +6,7 @@ import numpy as np
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
-from model.features import node_features
+from model.similarities import Similarities
 from model.training import Trainer
 
 
@@ -27,14 +27,7 @@ def final_probabilities(
         (M, S) probability of an association.
     """
     n_mirnas, n_small_molecules = dataset.associations.shape
-    trainer = Trainer(
-        config,
-        node_features(dataset, config.features),
-        train_pairs,
-        n_mirnas,
-        seed=seed,
-        device=device,
-    )
+    trainer = Trainer(config, Similarities.of(dataset, device), train_pairs, seed=seed)
     for _ in range(config.training.epochs):
         trainer.train_epoch()
     mirna, small_molecule = np.indices((n_mirnas, n_small_molecules))

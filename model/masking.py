@@ -22,10 +22,13 @@ class MaskConfig(Config):
     ``undirected`` masks associations, as the paper says. ``per_direction`` is the published code:
     each direction is masked on its own and what remains is made symmetric, so the encoder still
     sees a masked association's reverse unless both were drawn; 0.03 AUC worse when measured.
+    ``path`` masks what random walks cross, each node starting one with probability p (MaskGAE, Li
+    et al. 2023).
     """
 
     rate: float = Field(0.4, gt=0, lt=1, description="mask rate p, fraction of associations")
-    scheme: Literal["undirected", "per_direction"] = "undirected"
+    scheme: Literal["undirected", "per_direction", "path"] = "undirected"
+    walk_length: int = Field(3, ge=1, description="steps of a walk (path masking)")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,11 @@ def draw_mask(config: MaskConfig, pairs: Tensor, n_nodes: int) -> MaskedGraph:
         pairs: (2, K) node pairs of the training associations, each once, miRNA first.
         n_nodes: N.
     """
-    if config.scheme == "undirected":
-        hidden = _bernoulli(config.rate, pairs)
+    if config.scheme != "per_direction":
+        if config.scheme == "path":
+            hidden = _walked(config, pairs, n_nodes)
+        else:
+            hidden = _bernoulli(config.rate, pairs)
         masked = pairs[:, hidden]
         ends = masked.flatten()
     else:
@@ -66,3 +72,20 @@ def draw_mask(config: MaskConfig, pairs: Tensor, n_nodes: int) -> MaskedGraph:
 
 def _bernoulli(rate: float, pairs: Tensor) -> Tensor:
     return torch.rand(pairs.shape[1], device=pairs.device) < rate
+
+
+def _walked(config: MaskConfig, pairs: Tensor, n_nodes: int) -> Tensor:
+    """(K,) bool: the associations that a random walk from some starting node crosses."""
+    adjacency = torch.zeros((n_nodes, n_nodes), device=pairs.device)
+    adjacency[pairs[0], pairs[1]] = 1
+    adjacency = adjacency + adjacency.T
+    starts = torch.rand(n_nodes, device=pairs.device) < config.rate
+    at = (starts & (adjacency.sum(dim=1) > 0)).nonzero().squeeze(1)
+    crossed = torch.zeros_like(adjacency, dtype=torch.bool)
+    for _ in range(config.walk_length):
+        if len(at) == 0:
+            break
+        following = torch.multinomial(adjacency[at], 1).squeeze(1)
+        crossed[at, following] = True
+        at = following
+    return crossed[pairs[0], pairs[1]] | crossed[pairs[1], pairs[0]]

@@ -5,14 +5,21 @@ Shape legend: H held-out associations, U pairs they are ranked against.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 METRICS = ("auc", "ap", "acc", "pre", "sen", "spe", "f1", "mcc")
+Balance = Literal["1:1", "as is"]
 
 
 def ranking_metrics(
-    held_out: np.ndarray, unknown: np.ndarray, *, threshold: float | None = 0.5
+    held_out: np.ndarray,
+    unknown: np.ndarray,
+    *,
+    threshold: float | None = 0.5,
+    balance: Balance = "1:1",
 ) -> dict[str, float]:
     """Measure how held-out associations rank among other pairs.
 
@@ -26,6 +33,8 @@ def ranking_metrics(
         unknown: (U,) scores of the pairs they are ranked against.
         threshold: a score of at least this counts as a predicted association; None for scores
             that are no probabilities: the indicators that need one are then NaN.
+        balance: "as is" weighs every pair alike instead. The figures then hang on U / H and may
+            be set beside those of the same U / H only.
 
     Returns:
         The keys of `METRICS`, each a fraction (mcc in [-1, 1]); NaN for all where a score is NaN.
@@ -33,8 +42,9 @@ def ranking_metrics(
     scores = np.concatenate((held_out, unknown))
     if not np.isfinite(scores).all():
         return dict.fromkeys(METRICS, float("nan"))
-    labels = np.repeat([1, 0], [len(held_out), len(unknown)])
-    weights = np.repeat([1 / len(held_out), 1 / len(unknown)], [len(held_out), len(unknown)])
+    sizes = [len(held_out), len(unknown)]
+    labels = np.repeat([1, 0], sizes)
+    weights = np.repeat([1 / size for size in sizes], sizes) if balance == "1:1" else None
     values = {
         "auc": roc_auc_score(labels, scores),
         "ap": average_precision_score(labels, scores, sample_weight=weights),
@@ -43,21 +53,28 @@ def ranking_metrics(
         values |= dict.fromkeys(METRICS[2:], float("nan"))
     else:
         values |= _indicators(
-            float(np.mean(held_out >= threshold)), float(np.mean(unknown >= threshold))
+            float(np.mean(held_out >= threshold)),
+            float(np.mean(unknown >= threshold)),
+            share=0.5 if balance == "1:1" else sizes[0] / sum(sizes),
         )
     return {name: float(value) for name, value in values.items()}
 
 
-def _indicators(sen: float, fall_out: float) -> dict[str, float]:
-    """Equation 1 for classes of one size, from sensitivity and 1 - specificity."""
+def _indicators(sen: float, fall_out: float, *, share: float) -> dict[str, float]:
+    """Equation 1 from sensitivity and 1 - specificity.
+
+    Args:
+        share: weight of the associations among all pairs, 0.5 for classes of one size.
+    """
     spe = 1 - fall_out
-    predicted = sen + fall_out
-    spread = np.sqrt(predicted * (2 - predicted))
+    true, false = share * sen, (1 - share) * fall_out
+    predicted = true + false
+    spread = np.sqrt(max(predicted * (1 - predicted), 0))  # rounding may leave it below zero
     return {
-        "acc": (sen + spe) / 2,
-        "pre": sen / predicted if predicted else 0.0,
+        "acc": true + (1 - share) * spe,
+        "pre": true / predicted if predicted else 0.0,
         "sen": sen,
         "spe": spe,
-        "f1": 2 * sen / (1 + predicted),
-        "mcc": (sen - fall_out) / spread if spread else 0.0,
+        "f1": 2 * true / (share + predicted),
+        "mcc": np.sqrt(share * (1 - share)) * (sen - fall_out) / spread if spread else 0.0,
     }

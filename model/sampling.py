@@ -6,7 +6,7 @@ association, so a held-out one can be drawn like any other.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -23,7 +23,9 @@ class SampledPairsConfig(Config):
     """
 
     scheme: Literal["bipartite", "homogeneous"] = "bipartite"
-    per_association: int = Field(1, ge=1, le=100, description="drawn pairs per masked association")
+    per_association: Literal["all"] | Annotated[int, Field(ge=1, le=100)] = Field(
+        1, description="drawn pairs per masked association; all is every candidate, each epoch"
+    )
 
 
 class PairSampler:
@@ -50,6 +52,8 @@ class PairSampler:
 
     def draw(self, n_masked: int) -> Tensor:
         """(2, n_masked * per_association) node pairs, none of them a training association."""
+        if self.per_association == "all":
+            return self.candidates
         count = n_masked * self.per_association
         chosen = torch.randint(self.candidates.shape[1], (count,), device=self.candidates.device)
         return self.candidates[:, chosen]

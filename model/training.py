@@ -1,10 +1,10 @@
 """Training one model on one set of associations: the plain, readable reference.
 
-Nothing in this file sees a held-out association: a trainer gets features and training
+Nothing in this file sees a held-out association: a trainer gets similarities and training
 associations only. Randomness is a function of (seed, epoch) alone, so a run resumed from a
 checkpoint goes on exactly as the undisturbed one.
 
-Shape legend: N nodes, F features per node, T training associations, P pairs.
+Shape legend: N nodes, T training associations, P pairs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ from torch import Tensor
 from torch_geometric.utils import to_undirected
 
 from model.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.features import NodeFeatures
 from model.masking import draw_mask
+from model.propagation import Propagation
+from model.protocols import to_node_pairs
 from model.sampling import PairSampler
+from model.similarities import Similarities
 
 
 class Trainer:
@@ -24,32 +28,35 @@ class Trainer:
 
     Args:
         config: the configuration.
-        features: (N, F) float32.
+        similarities: of both sides.
         train_pairs: (T, 2) int64, (miRNA index, small molecule index), each association once.
-        n_mirnas: nodes 0..n_mirnas-1 are miRNAs, the others small molecules.
         seed: fixes the initial weights, masks, samples and dropout.
-        device: torch device name.
     """
 
     def __init__(
         self,
         config: Configuration,
-        features: np.ndarray,
+        similarities: Similarities,
         train_pairs: np.ndarray,
-        n_mirnas: int,
         *,
         seed: int,
-        device: str = "cpu",
     ) -> None:
         self.config = config
         self.seed = seed
         self.epoch = 0
-        self.x = torch.as_tensor(features, device=device)
-        self.pairs = torch.as_tensor(train_pairs.T + [[0], [n_mirnas]], device=device)
-        self.edge_index = to_undirected(self.pairs, num_nodes=len(self.x))
-        self.sampler = PairSampler(config.sampled_pairs, self.pairs, n_mirnas, len(self.x))
+        self.device = similarities.mirna.device
+        self.n_nodes = similarities.n_nodes
+        node_pairs = to_node_pairs(train_pairs, similarities.n_mirnas)
+        self.pairs = torch.as_tensor(node_pairs, device=self.device)
+        self.edge_index = to_undirected(self.pairs, num_nodes=self.n_nodes)
+        self.features = NodeFeatures(config.features, similarities)
+        self.propagation = Propagation(similarities) if config.head.type != "none" else None
+        self.sampler = PairSampler(
+            config.sampled_pairs, self.pairs, similarities.n_mirnas, self.n_nodes
+        )
         self._seed_epoch()
-        self.model = MaskedGraphAutoencoder(config, self.x.shape[1]).to(device)
+        sides = (similarities.n_mirnas, self.n_nodes - similarities.n_mirnas)
+        self.model = MaskedGraphAutoencoder(config, self.features.width, sides).to(self.device)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),
             lr=config.training.learning_rate,
@@ -61,10 +68,13 @@ class Trainer:
         self.epoch += 1
         self._seed_epoch()
         self.model.train()
-        graph = draw_mask(self.config.mask, self.pairs, len(self.x))
+        graph = draw_mask(self.config.mask, self.pairs, self.n_nodes)
         if graph.masked.shape[1] == 0:  # a tiny network and a low mask rate: nothing to learn from
-            return torch.zeros((), device=self.x.device)
-        loss = self.model.loss(self.x, graph, self.sampler.draw(graph.masked.shape[1]))
+            return torch.zeros((), device=self.device)
+        sampled = self.sampler.draw(graph.masked.shape[1])
+        # Features and evidence know the visible associations only, never the masked ones.
+        x, evidence = self.features(graph.visible), self._evidence(graph.visible)
+        loss = self.model.loss(x, graph, sampled, evidence)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.gradient_norm)
@@ -79,8 +89,9 @@ class Trainer:
             (P,) float64 in [0, 1]; NaN where training has diverged.
         """
         self.model.eval()
-        z = self.model.encoder(self.x, self.edge_index)
-        logits = self.model.edge_decoder(z, torch.as_tensor(node_pairs, device=self.x.device))
+        z = self.model.encoder(self.features(self.edge_index), self.edge_index)
+        pairs = torch.as_tensor(node_pairs, device=self.device)
+        logits = self.model.logits(z, pairs, self._evidence(self.edge_index))
         return torch.sigmoid(logits.double()).cpu().numpy()
 
     def state(self) -> dict[str, Tensor]:
@@ -105,6 +116,9 @@ class Trainer:
         self.model.load_state_dict(weights)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
+
+    def _evidence(self, edge_index: Tensor) -> Tensor | None:
+        return self.propagation(edge_index) if self.propagation else None
 
     def _seed_epoch(self) -> None:
         # One stream for each (seed, epoch): no generator state has to be saved or restored.

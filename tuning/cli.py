@@ -7,8 +7,9 @@ import sys
 import typer
 
 from model.errors import InputError
-from tuning.commands import data, models, study
+from tuning.commands import data, folds, models, study
 from tuning.commands.baselines import baselines
+from tuning.commands.confirm import confirm
 from tuning.commands.predict import predict
 from tuning.commands.server import server
 from tuning.commands.train import train
@@ -23,9 +24,11 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(folds.app, name="folds")
 app.command()(baselines)
 app.command()(train)
 app.command()(tune)
+app.command()(confirm)
 app.add_typer(study.app, name="study")
 app.add_typer(models.app, name="model")
 app.command()(predict)

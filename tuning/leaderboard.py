@@ -65,12 +65,17 @@ def leaderboard_table(rows: Sequence[dict[str, Any]], *, title: str, top: int = 
         table.add_row(
             str(place),
             row["name"],
-            f"{row['auc']:.4f} ± {row['auc_sd']:.4f}",
+            with_spread(row["auc"], row["auc_sd"]),
             f"{row['ap']:.4f}",
             *(_short(row.get("params", {}).get(name)) for name in _SHOWN),
             style="yellow" if is_baseline else None,
         )
     return table
+
+
+def with_spread(mean: float, sd: float | None) -> str:
+    """A mean and its sd over folds, which a single fold has none of."""
+    return f"{mean:.4f}" if sd is None else f"{mean:.4f} ± {sd:.4f}"
 
 
 def verdict(rows: Sequence[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ when it is imported, so whoever needs mlflow asks `mlflow_client` first.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ def mlflow_client() -> MlflowClient:
     """
     for name, value in ENVIRONMENT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+    # MLflow reads its level when it is imported, and Ray Tune may have imported it before.
+    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
         _check_server(uri)

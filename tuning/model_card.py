@@ -23,7 +23,7 @@ class ModelCard:
         protocol: how the development score was measured.
         development_auc: mean AUC over the development folds, 0 to 1. The study chose the
             configuration by it, so it is optimistic; it is not a confirmed score.
-        development_auc_sd: its standard deviation over folds and seeds.
+        development_auc_sd: its standard deviation over folds and seeds; None for a single fold.
         training: one sentence on how the registered scores came about.
         configuration: the configuration, JSON-compatible.
 
@@ -35,7 +35,7 @@ class ModelCard:
     study: str
     protocol: Protocol
     development_auc: float
-    development_auc_sd: float
+    development_auc_sd: float | None
     training: str
     configuration: Mapping[str, Any]
 
@@ -50,7 +50,7 @@ class ModelCard:
                 f"development AUC is {self.development_auc}; it must be between 0 and 1",
                 where=self.model,
             )
-        if not (math.isfinite(self.development_auc_sd) and self.development_auc_sd >= 0):
+        if self.development_auc_sd is not None and not 0 <= self.development_auc_sd < math.inf:
             raise InputError(
                 f"standard deviation of the AUC is {self.development_auc_sd}; it must be 0 or more",
                 where=self.model,
@@ -59,20 +59,49 @@ class ModelCard:
 
 def version_tags(card: ModelCard, dataset: AssociationDataset) -> dict[str, str]:
     """Tags of the model version; the champion is chosen by them, so numbers are kept exactly."""
+    spread = card.development_auc_sd
     return {
         "study": card.study,
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
         "protocol": card.protocol.name,
         "development_auc": repr(float(card.development_auc)),
-        "development_auc_sd": repr(float(card.development_auc_sd)),
+        **({} if spread is None else {"development_auc_sd": repr(float(spread))}),
         "configuration": json.dumps(dict(card.configuration), sort_keys=True),
     }
+
+
+_UNCONFIRMED = "It has not been confirmed on data the search did not see."
+
+
+def confirmed_description(text: str, tags: Mapping[str, str]) -> str:
+    """A version's description, with what the confirmation found in place of the reservation.
+
+    Args:
+        tags: see `registry.confirm_version`.
+    """
+    said = (
+        f"Confirmed: AUC {float(tags['fresh_auc']):.4f} (standard error"
+        f" {float(tags['fresh_auc_se']):.4f}) on fresh splits of the development associations."
+    )
+    if "confirmed_auc" in tags:
+        low, high = float(tags["confirmed_auc_low"]), float(tags["confirmed_auc_high"])
+        said += (
+            f" AUC {float(tags['confirmed_auc']):.4f} (95 % interval {low:.4f} to {high:.4f}) on"
+            " the sealed associations, which the search did not see."
+        )
+    return text.replace(_UNCONFIRMED, said)
 
 
 def description(card: ModelCard, dataset: AssociationDataset) -> str:
     """The model card as markdown, for the model's page in the MLflow UI."""
     n_mirnas, n_small_molecules = dataset.associations.shape
+    spread = card.development_auc_sd
+    measured = f"{card.development_auc:.4f} " + (
+        "(one development fold)"
+        if spread is None
+        else f"± {spread:.4f} (mean and standard deviation on the development folds)"
+    )
     return f"""\
 **What it is.** A masked graph autoencoder's score for every pair of {n_mirnas} miRNAs and \
 {n_small_molecules} small molecules. {card.training}
@@ -80,11 +109,9 @@ def description(card: ModelCard, dataset: AssociationDataset) -> str:
 **Trained on.** Data set `{dataset.name}` with {len(dataset.association_pairs)} known associations \
 (hash `{dataset.content_hash[:12]}`); configuration found by the study `{card.study}`.
 
-**Measured.** AUC {card.development_auc:.4f} ± {card.development_auc_sd:.4f} (mean and standard \
-deviation on the development folds) under the protocol `{card.protocol.name}`. \
+**Measured.** AUC {measured} under the protocol `{card.protocol.name}`. \
 {card.protocol.meaning} This is a development score: the study chose the configuration by it, so \
-it is optimistic. It has not been confirmed on data the search did not see, and it is not \
-comparable with a score of another protocol or data set.
+it is optimistic. {_UNCONFIRMED} It is not comparable with a score of another protocol or data set.
 
 **Use it to** rank unknown pairs for follow-up experiments. The score orders pairs; it is not a \
 calibrated probability, and an unknown pair with a low score is not shown to be unassociated. \

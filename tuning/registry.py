@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from model.datasets import AssociationDataset
 from model.errors import InputError
 from tuning.logged_model import log_model
 from tuning.mlflow_client import mlflow_client
-from tuning.model_card import ModelCard, description, version_tags
+from tuning.model_card import ModelCard, confirmed_description, description, version_tags
+from tuning.verdict import may_be_champion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,11 +44,11 @@ class Registration:
 def register(
     run_id: str, dataset: AssociationDataset, probability: np.ndarray, card: ModelCard
 ) -> Registration:
-    """Log a model to a run, register it, and make it champion if it may be.
+    """Log a model to a run and register it; champion only where there is none.
 
-    The run's status is left alone. The alias moves last, so an interruption leaves at worst a
-    version that nobody is pointed to. Two processes that register under one name at the same
-    moment may both compare with the same champion; the later one then wins.
+    A development score chose the model and is optimistic, so it moves no champion: that is for
+    `confirm_version`. The run's status is left alone. The alias moves last, so an interruption
+    leaves at worst a version that nobody is pointed to.
 
     Args:
         run_id: the run the model belongs to.
@@ -74,14 +75,55 @@ def register(
     )
     number = int(created.version)
     present = client.get_registered_model(card.model).aliases.get(CHAMPION)
-    if present is None:
-        is_champion, reason = True, f"version {number} is champion: there was none"
-    else:
-        present_tags = client.get_model_version(card.model, present).tags
-        is_champion, reason = _compare(number, tags, int(present), present_tags)
-    if is_champion:
-        client.set_registered_model_alias(card.model, CHAMPION, str(number))
-    return Registration(card.model, number, is_champion, reason)
+    if present is not None:
+        reason = f"version {number} waits; version {present} stays champion until a confirmation"
+        return Registration(card.model, number, False, f"{reason} says otherwise")
+    client.set_registered_model_alias(card.model, CHAMPION, str(number))
+    return Registration(card.model, number, True, f"version {number} is champion: there was none")
+
+
+def find_version(model: str, tags: Mapping[str, str]) -> int | None:
+    """The newest version of a model with the same study, data, protocol and configuration.
+
+    Args:
+        tags: of `model_card.version_tags`.
+    """
+    wanted = {key: tags[key] for key in ("study", "data_hash", "protocol", "configuration")}
+    client = mlflow_client()
+    found = [
+        int(version.version)
+        for version in _all_pages(client.search_model_versions)
+        if version.name == model and version.tags.items() >= wanted.items()
+    ]
+    return max(found, default=None)
+
+
+def confirm_version(
+    model: str, number: int, tags: Mapping[str, str], winning_baselines: Sequence[str]
+) -> Registration:
+    """Write what the confirmation found to a version, then move `champion` if it may move.
+
+    The alias moves last: an interruption leaves at worst a confirmed version that waits.
+
+    Args:
+        tags: ``fresh_auc`` and ``fresh_auc_se``; where there is a sealed part ``confirmed_auc``,
+            ``confirmed_auc_low`` and ``confirmed_auc_high``.
+        winning_baselines: baselines significantly better than the model; any one keeps it from
+            becoming champion.
+    """
+    client = mlflow_client()
+    for key, value in tags.items():
+        client.set_model_version_tag(model, str(number), key, value)
+    version = client.get_model_version(model, str(number))
+    text = confirmed_description(version.description or "", tags)
+    client.update_model_version(model, str(number), description=text)
+    alias = client.get_registered_model(model).aliases.get(CHAMPION)
+    present = None if alias is None else int(alias)
+    present_tags = {} if alias is None else client.get_model_version(model, alias).tags
+    moves, reason = may_be_champion(number, version.tags, present, present_tags, winning_baselines)
+    if moves and present != number:
+        client.set_registered_model_alias(model, CHAMPION, str(number))
+    return Registration(model, number, moves or present == number, reason)
 
 
 def resolve(reference: str) -> ModelVersion:
@@ -151,32 +193,6 @@ def list_models() -> list[dict[str, Any]]:
         for found in _all_pages(client.search_model_versions)
     ]
     return sorted(rows, key=lambda row: (row["name"], -row["version"]))
-
-
-def _compare(
-    number: int, tags: Mapping[str, str], present: int, present_tags: Mapping[str, str]
-) -> tuple[bool, str]:
-    """Whether the new version replaces the present champion, and why.
-
-    The AUCs are compared only under one protocol on one data set. Otherwise they say nothing
-    about each other, and the newer model, which is what the user just asked for, takes over.
-    """
-    moves = f"version {number} is champion instead of version {present}"
-    incomparable = "so their scores cannot be compared"
-    if present_tags.get("data_hash") != tags["data_hash"]:
-        return True, f"{moves}, which was trained on other data, {incomparable}"
-    if present_tags.get("protocol") != tags["protocol"]:
-        old = present_tags.get("protocol")
-        return True, f"{moves}, which was measured under the protocol {old!r}, {incomparable}"
-    new_auc, old_auc = float(tags["development_auc"]), _number(present_tags.get("development_auc"))
-    if old_auc is None:
-        return True, f"{moves}, which has no recorded score"
-    if new_auc > old_auc:
-        return True, f"{moves}: development AUC {new_auc:.4f} against {old_auc:.4f}"
-    return False, (
-        f"version {present} stays champion: the development AUC of version {number} is "
-        f"{new_auc:.4f}, not above {old_auc:.4f}"
-    )
 
 
 def _make_registered_model(client: MlflowClient, name: str) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from model.autoencoder import Configuration
-from model.baselines import BASELINES, evaluate_baseline
+from model.baselines import BASELINES
 from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import Fold, development_folds, development_pairs
+from tuning.baseline_cache import cached_evaluation
 from tuning.console import console
 from tuning.ending import METRIC, Ending
-from tuning.home import artifact_root, is_embedded
+from tuning.home import artifact_root, is_embedded, study_folder
 from tuning.leaderboard import leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
@@ -51,6 +53,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
     Raises:
         InputError: the name is taken, or the resources are not there.
     """
+    study_folder(plan.name)  # refuses a name that cannot be one before anything else happens
     close_dead_studies()
     client = mlflow_client()
     if client.get_experiment_by_name(plan.name):
@@ -69,6 +72,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
             artifact_location=artifact_root() / plan.name if is_embedded() else None,
         )
         record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
+        record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
         return _search_and_register(plan, folds, record)
 
 
@@ -108,10 +112,12 @@ def _record_baselines(
 ) -> tuple[str, float]:
     """Measure every baseline on the study's folds, a run each; the best one's name and AUC."""
     scores = {}
-    for name, baseline in BASELINES.items():
+    for name in BASELINES:
         with console.status(f"baseline on the same folds: {name} ..."):
             run_id = record.open_child("baseline", name, {})
-            summary = evaluate_baseline(baseline, plan.dataset, folds).summary()
+            summary = cached_evaluation(
+                name, plan.dataset, plan.protocol.name, plan.seed, folds
+            ).summary()
             record.log_metrics(run_id, summary, step=0)
             record.close(run_id, Ending.FINISHED)
             scores[name] = summary[METRIC]
@@ -141,12 +147,13 @@ def _final_task(
 
 
 def _card(plan: StudyPlan, winner: Any, configuration: Configuration) -> ModelCard:
+    spread = winner.last_result[f"{METRIC}_sd"]
     return ModelCard(
         model=plan.dataset.name,
         study=plan.name,
         protocol=plan.protocol,
         development_auc=winner.last_result[METRIC],
-        development_auc_sd=winner.last_result[f"{METRIC}_sd"],
+        development_auc_sd=None if math.isnan(spread) else spread,  # a single fold has none
         training="Trained on all development associations for the winner's full budget; the sealed"
         " part was not touched.",
         configuration=configuration.dotted(),

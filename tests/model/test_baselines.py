@@ -9,11 +9,10 @@ from model.baselines import (
     BASELINES,
     additive_degree,
     evaluate_baseline,
-    gip_kernel,
-    kernel_ridge_similarity,
     score_node_pairs,
 )
 from model.datasets import AssociationDataset
+from model.kernel_ridge import gip_kernel, kernel_ridge_similarity
 from model.protocols import HONEST, PAPER, development_folds
 from model.synthetic import demo
 
@@ -21,6 +20,10 @@ from model.synthetic import demo
 @pytest.fixture(scope="module")
 def dataset() -> AssociationDataset:
     return demo()
+
+
+def test_names_fit_the_leaderboard() -> None:
+    assert max(map(len, BASELINES)) <= 28
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -77,13 +80,16 @@ def test_two_nodes_of_one_side_score_below_every_real_pair() -> None:
 
 
 def test_order_of_the_baselines_on_the_demo_data(dataset: AssociationDataset) -> None:
-    """The similarities are informative: a method that uses them beats counting associations."""
+    """The similarities are informative: every method that uses them beats counting associations."""
     folds = development_folds(dataset, HONEST, seed=0)
     aucs = {
         name: evaluate_baseline(baseline, dataset, folds).summary()["auc"]
         for name, baseline in BASELINES.items()
     }
-    assert 0.7 < aucs["additive degree"] < aucs["kernel ridge similarity"] - 0.03
+    counting = aucs.pop("additive degree")
+    assert 0.7 < counting < min(aucs.values()) - 0.01
+    # Trees see each pair alone; the others compare its neighbours.
+    assert min(aucs, key=aucs.__getitem__) == "gradient boosting"
 
 
 def test_the_paper_protocol_flatters_even_counting(dataset: AssociationDataset) -> None:

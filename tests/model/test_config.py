@@ -17,7 +17,7 @@ def test_dotted_names_survive_a_round_trip() -> None:
     ("name", "value", "message"),
     [
         ("encoder.kind", "gin", "no such setting"),
-        ("encoder.type", "transformer", "'gin', 'gcn' or 'sage'"),
+        ("encoder.type", "transformer", "'gin', 'gcn', 'sage', 'gat' or 'linear'"),
         ("mask.rate", 1.0, "less than 1"),
         ("training.epochs", 0, "greater than or equal to 1"),
         ("degree_decoder.alpha", "much", "valid number"),

@@ -55,3 +55,32 @@ def test_masked_degree_counts_what_was_masked(scheme: str) -> None:
     assert (graph.masked_degree[40:] == 0).all()
     if scheme == "undirected":
         assert graph.masked_degree[3] == (graph.masked == 3).sum()
+
+
+def test_path_masking_hides_connected_walks() -> None:
+    """What a walk crosses is connected, and no more than starts times steps are hidden."""
+    torch.manual_seed(3)
+    config = MaskConfig(rate=0.05, scheme="path", walk_length=3)
+    graphs = [draw_mask(config, PAIRS, N_NODES) for _ in range(40)]
+    masked = [graph.masked.shape[1] for graph in graphs]
+    # 40 of 60 nodes have neighbours: 2 walks of up to 3 associations on average.
+    assert 3 < sum(masked) / 40 < 6
+    for graph in graphs:
+        assert not as_set(graph.masked) & as_set(graph.visible)
+        assert as_set(graph.masked) <= as_set(PAIRS)
+        assert len(as_set(graph.masked)) + graph.visible.shape[1] / 2 == PAIRS.shape[1]
+
+
+def test_path_masking_on_a_chain_follows_the_chain() -> None:
+    """0 - 3 - 1 - 4 - 2: one walk of two steps hides one association or two neighbouring ones."""
+    chain = torch.tensor([[0, 1, 1, 2], [3, 3, 4, 4]])
+    neighbouring = [{(0, 3), (1, 3)}, {(1, 3), (1, 4)}, {(1, 4), (2, 4)}]
+    config = MaskConfig(rate=0.01, scheme="path", walk_length=2)
+    seen = 0
+    for seed in range(400):
+        torch.manual_seed(seed)
+        masked = as_set(draw_mask(config, chain, 5).masked)
+        if masked and len(masked) <= 2:
+            seen += 1
+            assert len(masked) == 1 or masked in neighbouring
+    assert seen > 5

@@ -8,21 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from model.metrics import METRICS, ranking_metrics
+from model.metrics import METRICS, Balance, ranking_metrics
 
 # A coarse grid of scores, so that ties are common.
 scores = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda xs: np.array(xs) / 20)
 
 
-@given(held_out=scores, unknown=scores)
+@given(held_out=scores, unknown=scores, balance=st.sampled_from(["1:1", "as is"]))
 @settings(max_examples=300, deadline=None)
-def test_agree_with_scikit_learn(held_out: np.ndarray, unknown: np.ndarray) -> None:
-    measured = ranking_metrics(held_out, unknown)
+def test_agree_with_scikit_learn(
+    held_out: np.ndarray, unknown: np.ndarray, balance: Balance
+) -> None:
+    measured = ranking_metrics(held_out, unknown, balance=balance)
     labels = np.repeat([1, 0], [len(held_out), len(unknown)])
     values = np.concatenate((held_out, unknown))
     predicted = values >= 0.5
-    # One to one: each class has the same weight.
+    # One to one: each class has the same weight. As is: each pair has.
     weight = np.where(labels == 1, 1 / len(held_out), 1 / len(unknown))
+    if balance == "as is":
+        weight = np.ones(len(labels))
     precision, recall, f1, _ = sk.precision_recall_fscore_support(
         labels, predicted, average="binary", sample_weight=weight, zero_division=0
     )

@@ -1,27 +1,44 @@
-"""Protocols: parts that do not overlap, twins that stay together, splits that repeat."""
+"""The contract of every protocol: parts that do not overlap, no leak, splits that repeat."""
 
 import dataclasses
+import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 
+from model.baselines import additive_degree, evaluate_baseline
 from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.names import mature_name
 from model.protocols import (
+    COLD_MIRNA,
+    COLD_SMALL_MOLECULE,
+    DAESTB,
     HONEST,
     PAPER,
+    PAPER_80_10_10,
     PROTOCOLS,
+    RANDOM,
     Fold,
     Protocol,
+    case_study,
     development_folds,
     development_pairs,
     protocol,
     sealed_fold,
 )
+from model.splits import SEALED, deal_out
 from model.synthetic import demo
 
-EVERY = pytest.mark.parametrize("measured", PROTOCOLS.values(), ids=list(PROTOCOLS))
+# A molecule with many associations, a miRNA with some, and one with a twin that has some too.
+CASES = [case_study(name) for name in ("demo-sm-01", "demo-mir-60", "demo-mir-29-2")]
+EVERYTHING = [*PROTOCOLS.values(), *CASES]
+EVERY = pytest.mark.parametrize("measured", EVERYTHING, ids=lambda p: p.name)
+COLD = pytest.mark.parametrize(
+    "measured", [COLD_MIRNA, COLD_SMALL_MOLECULE, *CASES], ids=lambda p: p.name
+)
+Pairs = set[tuple[int, int]]
 
 
 @pytest.fixture(scope="module")
@@ -29,75 +46,185 @@ def dataset() -> AssociationDataset:
     return demo()
 
 
-def held_out_pairs(fold: Fold, dataset: AssociationDataset) -> set[tuple[int, int]]:
-    return {(i, j - len(dataset.mirnas)) for i, j in fold.held_out.T.tolist()}
+def as_set(pairs: Iterable[Iterable[int]]) -> Pairs:
+    return {(int(i), int(j)) for i, j in pairs}
 
 
-def train_pairs(fold: Fold) -> set[tuple[int, int]]:
-    return {(i, j) for i, j in fold.train_pairs.tolist()}
+def index_pairs(node_pairs: np.ndarray, dataset: AssociationDataset) -> Pairs:
+    return as_set(node_pairs.T - [0, len(dataset.mirnas)])
+
+
+def sealed_pairs(dataset: AssociationDataset, measured: Protocol, seed: int) -> Pairs:
+    if not measured.sealed_fraction:
+        return set()
+    return index_pairs(sealed_fold(dataset, measured, seed).held_out, dataset)
+
+
+def twins_of(node: str, dataset: AssociationDataset) -> set[int]:
+    names = enumerate(dataset.mirnas)
+    return {row for row, name in names if mature_name(name) == mature_name(node)}
 
 
 @EVERY
 def test_parts_cover_every_association_once(
     measured: Protocol, dataset: AssociationDataset
 ) -> None:
-    everything = {(i, j) for i, j in dataset.association_pairs.tolist()}
+    everything = as_set(dataset.association_pairs)
     folds = development_folds(dataset, measured, seed=3)
     assert len(folds) == measured.folds
-    parts = [held_out_pairs(fold, dataset) for fold in folds]
-    if measured.sealed_fraction:
-        parts.append(held_out_pairs(sealed_fold(dataset, measured, seed=3), dataset))
-        assert len(parts[-1]) / len(everything) == pytest.approx(0.1, abs=0.01)
-    assert sum(map(len, parts)) == len(everything)
-    assert set.union(*parts) == everything
-    sizes = [len(part) for part in parts[: measured.folds]]
-    assert max(sizes) - min(sizes) <= 3  # a group of twins is not torn apart to even them out
-    sealed = everything - set.union(*parts[: measured.folds])
-    for fold, part in zip(folds, parts, strict=False):
-        assert train_pairs(fold) == everything - part - sealed
-    assert {tuple(p) for p in development_pairs(dataset, measured, 3)} == everything - sealed
+    sealed = sealed_pairs(dataset, measured, 3)
+    held_out = [index_pairs(fold.held_out, dataset) for fold in folds]
+    for fold, part in zip(folds, held_out, strict=True):
+        train = as_set(fold.train_pairs)
+        assert len(train) == len(fold.train_pairs) == len(fold.train_groups)
+        assert train.isdisjoint(part)
+        assert train.isdisjoint(sealed)
+        # Only a case study leaves any out: the associations of its node's twins.
+        missing = {i for i, _ in everything - train - part - sealed}
+        assert missing <= (twins_of(measured.node, dataset) if measured.node else set())
+        assert bool(missing) == (measured is CASES[2])
+    assert sum(map(len, held_out)) == len(set.union(*held_out))
+    if measured.folds > 1:
+        assert set.union(*held_out) == everything - sealed
+    assert as_set(development_pairs(dataset, measured, 3)) == everything - sealed
 
 
-def test_sealed_associations_are_nowhere_in_development(dataset: AssociationDataset) -> None:
-    sealed = {tuple(pair) for pair in sealed_fold(dataset, HONEST, seed=0).held_out.T.tolist()}
-    for fold in development_folds(dataset, HONEST, seed=0):
-        for pairs in (fold.held_out, fold.ranked_against, fold.train_pairs.T + [[0], [286]]):
-            assert not sealed & {tuple(pair) for pair in pairs.T.tolist()}
+@pytest.mark.parametrize("measured", PROTOCOLS.values(), ids=list(PROTOCOLS))
+@pytest.mark.parametrize("seed", range(3))
+def test_sizes_of_the_parts(measured: Protocol, seed: int, dataset: AssociationDataset) -> None:
+    known = len(dataset.association_pairs)
+    folds = development_folds(dataset, measured, seed)
+    sizes = [fold.held_out.shape[1] for fold in folds]
+    sealed = len(sealed_pairs(dataset, measured, seed))
+    by_association = measured.split_by == "association"
+    # One molecule holds an eighth of all associations and is never torn apart.
+    tolerance = 0.01 if by_association or measured is COLD_MIRNA else 0.05
+    assert sealed / known == pytest.approx(measured.sealed_fraction, abs=tolerance)
+    if measured is PAPER_80_10_10:
+        assert (len(folds[0].train_pairs), sizes) == (known - 2 * 66, [66])
+    else:
+        slack = {"association": 3, "mirna": 10}.get(measured.split_by, 100)
+        assert max(sizes) - min(sizes) <= slack
+        assert sum(sizes) == known - sealed
 
 
-def test_no_twin_crosses(dataset: AssociationDataset) -> None:
-    """Associations of one mature miRNA with one small molecule are never on both sides."""
+def test_a_large_group_is_not_sealed_where_it_would_overshoot() -> None:
+    """A molecule with half of all associations, and 10 to seal."""
+    groups = np.concatenate([np.zeros(50, dtype=int), np.arange(1, 51)])
 
-    def keys(pairs: set[tuple[int, int]]) -> set[tuple[str, int]]:
+    def sealed(seed: int, even_large: bool) -> int:
+        rng = np.random.default_rng(seed)
+        part = deal_out(groups, rng, folds=2, sealed=10, even_large_groups=even_large)
+        return int((part == SEALED).sum())
+
+    assert {sealed(seed, False) for seed in range(40)} == {10}
+    assert max(sealed(seed, True) for seed in range(40)) >= 50
+
+
+def test_which_protocols_seal_a_part(dataset: AssociationDataset) -> None:
+    sealing = {name for name, measured in PROTOCOLS.items() if measured.sealed_fraction}
+    cold = {"cold-mirna", "cold-small-molecule"}
+    assert sealing == {"honest", "random", "paper-80-10-10"} | cold
+    with pytest.raises(InputError, match="'paper' has no sealed part"):
+        sealed_fold(dataset, PAPER, seed=0)
+
+
+@EVERY
+def test_sealed_associations_are_nowhere_in_development(
+    measured: Protocol, dataset: AssociationDataset
+) -> None:
+    sealed = sealed_pairs(dataset, measured, 0)
+    assert bool(sealed) == bool(measured.sealed_fraction)
+    for fold in development_folds(dataset, measured, seed=0):
+        ranked = np.concatenate((fold.held_out, fold.ranked_against), axis=1)
+        assert sealed.isdisjoint(index_pairs(ranked, dataset) | as_set(fold.train_pairs))
+
+
+def crossing(folds: Iterable[Fold], dataset: AssociationDataset) -> int:
+    """Associations of one mature miRNA with one small molecule that are on both sides."""
+
+    def keys(pairs: Pairs) -> set[tuple[str, int]]:
         return {(mature_name(dataset.mirnas[i]), j) for i, j in pairs}
 
-    def crossing(folds: list[Fold]) -> int:
-        return sum(
-            len(keys(train_pairs(fold)) & keys(held_out_pairs(fold, dataset))) for fold in folds
-        )
+    return sum(
+        len(keys(as_set(fold.train_pairs)) & keys(index_pairs(fold.held_out, dataset)))
+        for fold in folds
+    )
 
-    honest = [*development_folds(dataset, HONEST, 0), sealed_fold(dataset, HONEST, 0)]
-    assert crossing(honest) == 0
-    ungrouped = dataclasses.replace(HONEST, grouped=False)
-    assert crossing(list(development_folds(dataset, ungrouped, 0))) > 20
+
+@EVERY
+def test_twins_cross_where_the_protocol_says_so(
+    measured: Protocol, dataset: AssociationDataset
+) -> None:
+    folds = [*development_folds(dataset, measured, 0)]
+    if measured.sealed_fraction:
+        folds.append(sealed_fold(dataset, measured, 0))
+    if measured.grouping == "mature":
+        assert crossing(folds, dataset) == 0
+    else:
+        assert crossing(folds, dataset) > 3
+
+
+def test_train_groups_tell_twins(dataset: AssociationDataset) -> None:
+    """Two training associations share a group if and only if they are near-copies."""
+    fold = development_folds(dataset, HONEST, 0)[0]
+    keys = [(mature_name(dataset.mirnas[i]), j) for i, j in fold.train_pairs]
+    groups = fold.train_groups.tolist()
+    assert len(set(zip(keys, groups, strict=True))) == len(set(keys)) == len(set(groups))
+    assert len(set(keys)) < len(keys)
+
+
+@COLD
+def test_a_cold_node_has_no_training_association(
+    measured: Protocol, dataset: AssociationDataset
+) -> None:
+    n_mirnas = len(dataset.mirnas)
+    by_mirna = measured is COLD_MIRNA or measured.node in dataset.mirnas
+    folds = [*development_folds(dataset, measured, 0)]
+    if measured.sealed_fraction:
+        folds.append(sealed_fold(dataset, measured, 0))
+    for fold in folds:
+        side = 0 if by_mirna else 1
+        cold = set(fold.held_out[side].tolist())
+        known = set((fold.train_pairs[:, side] + side * n_mirnas).tolist())
+        assert not cold & known
+        if by_mirna:  # nor has a twin of it
+            mature = {mature_name(dataset.mirnas[i]) for i in cold}
+            assert not mature & {mature_name(dataset.mirnas[i]) for i in known}
+        # Held out and ranked against, they are all pairs of the cold nodes, and no other.
+        names = (dataset.mirnas, dataset.small_molecules)[1 - side]
+        assert fold.held_out.shape[1] + fold.ranked_against.shape[1] == len(cold) * len(names)
+        assert set(fold.ranked_against[side].tolist()) <= cold
+
+
+def test_a_case_study_holds_out_its_node_alone(dataset: AssociationDataset) -> None:
+    for measured in CASES:
+        (fold,) = development_folds(dataset, measured, 0)
+        names = (*dataset.mirnas, *dataset.small_molecules)
+        node = names.index(measured.node)
+        assert (fold.held_out == node).any(axis=0).all()
+        degree = [*dataset.associations.sum(axis=1), *dataset.associations.sum(axis=0)]
+        assert fold.held_out.shape[1] == degree[node]
 
 
 @EVERY
 def test_what_is_ranked_against(measured: Protocol, dataset: AssociationDataset) -> None:
     n_mirnas, n_small_molecules = dataset.associations.shape
-    known = {(i, j + n_mirnas) for i, j in dataset.association_pairs.tolist()}
+    known = as_set(dataset.association_pairs + [0, n_mirnas])
     for fold in development_folds(dataset, measured, seed=0):
-        pairs = {tuple(pair) for pair in fold.ranked_against.T.tolist()}
+        assert fold.balance == measured.balance
+        pairs = as_set(fold.ranked_against.T)
         assert len(pairs) == fold.ranked_against.shape[1]
         assert not pairs & known
-        if measured is HONEST:
-            assert len(pairs) == n_mirnas * n_small_molecules - len(known)
-            assert all(i < n_mirnas <= j for i, j in pairs)
-        else:
+        if measured.ranked_against == "node pairs":
             assert len(pairs) == fold.held_out.shape[1]
             # 286 of 325 nodes are miRNAs, so about 77 % of all pairs are two miRNAs.
             of_one_side = sum(not i < n_mirnas <= j for i, j in pairs)
             assert of_one_side / len(pairs) > 0.6
+        else:
+            assert all(i < n_mirnas <= j for i, j in pairs)
+        if measured.ranked_against == "unknown pairs":
+            assert len(pairs) == n_mirnas * n_small_molecules - len(known)
 
 
 @EVERY
@@ -114,17 +241,129 @@ def test_splits_depend_on_data_protocol_and_seed_alone(
 
     folds = development_folds(dataset, measured, seed=1)
     assert same(folds, development_folds(demo(), measured, seed=1))
+    if measured.node:
+        return  # there is one way to take a node away
     assert not same(folds, development_folds(dataset, measured, seed=2))
     other = dataclasses.replace(measured, name="another")
     assert not same(folds, development_folds(dataset, other, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("measured", "digest"), [(HONEST, "f2a7a3931a114dfb"), (PAPER, "ed7c0243bf27b5ff")]
+)
+def test_published_figures_keep_their_splits(
+    measured: Protocol, digest: str, dataset: AssociationDataset
+) -> None:
+    """Figures in the README and studies on record are of these very splits."""
+    folds = development_folds(dataset, measured, seed=0)
+    held_out = b"".join(fold.held_out.astype("<i8").tobytes() for fold in folds)
+    assert hashlib.sha256(held_out).hexdigest()[:16] == digest
+
+
+def test_groups_of_ones_own(dataset: AssociationDataset) -> None:
+    """The grouping rule is data: here the first hundred miRNAs are twins, and three molecules."""
+    mirnas = tuple((name, "x") for name in dataset.mirnas[:100])
+    molecules = tuple((name, "y") for name in dataset.small_molecules[:3])
+
+    def keys(pairs: Pairs) -> Pairs:
+        return {(max(i, 99), max(j, 2)) for i, j in pairs}
+
+    mine = dataclasses.replace(HONEST, name="mine", grouping=mirnas + molecules)
+    for fold in development_folds(dataset, mine, 0):
+        held_out = keys(index_pairs(fold.held_out, dataset))
+        assert held_out.isdisjoint(keys(as_set(fold.train_pairs)))
+    cold = dataclasses.replace(COLD_MIRNA, name="mine", grouping=mirnas)
+    for fold in development_folds(dataset, cold, 0):
+        train = {i for i, _ in keys(as_set(fold.train_pairs))}
+        assert train.isdisjoint(np.maximum(fold.held_out[0], 99).tolist())
+
+
+def test_the_order_of_the_protocols(dataset: AssociationDataset) -> None:
+    """What each is for shows in the score of counting associations."""
+    auc = {
+        measured.name: evaluate_baseline(
+            additive_degree, dataset, development_folds(dataset, measured, seed=0)
+        ).summary()["auc"]
+        for measured in (PAPER, RANDOM, COLD_SMALL_MOLECULE)
+    }
+    assert auc["paper"] > auc["random"] + 0.05 > auc["cold-small-molecule"] + 0.1
+
+
+def test_metrics_are_as_is_where_the_protocol_says_so(dataset: AssociationDataset) -> None:
+    """The same folds at another balance: AUC stays, AP falls to that of the raw numbers."""
+    folds = development_folds(dataset, DAESTB, seed=0)[:1]
+    even = [dataclasses.replace(fold, balance="1:1") for fold in folds]
+    as_is = evaluate_baseline(additive_degree, dataset, folds).folds[0]
+    one_to_one = evaluate_baseline(additive_degree, dataset, even).folds[0]
+    assert as_is["auc"] == one_to_one["auc"]
+    assert as_is["ap"] < one_to_one["ap"] / 3
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("measured", [PAPER_80_10_10, CASES[0]], ids=lambda p: p.name)
+def test_a_single_fold_has_no_spread(measured: Protocol, dataset: AssociationDataset) -> None:
+    folds = development_folds(dataset, measured, seed=0)
+    summary = evaluate_baseline(additive_degree, dataset, folds).summary()
+    assert np.isfinite(summary["auc"])
+    assert np.isnan(summary["auc_sd"])
 
 
 def test_too_few_associations(tiny: AssociationDataset) -> None:
     many = dataclasses.replace(PAPER, folds=40)
     with pytest.raises(InputError, match="do not fill 40 folds"):
         development_folds(tiny, many, seed=0)
+    with pytest.raises(InputError, match="6 groups of associations do not fill 7 folds"):
+        development_folds(tiny, dataclasses.replace(COLD_SMALL_MOLECULE, folds=7), seed=0)
 
 
-def test_unknown_protocol() -> None:
-    with pytest.raises(InputError, match="honest, paper"):
-        protocol("fair")
+def test_nothing_to_rank_against(tiny: AssociationDataset) -> None:
+    full = dataclasses.replace(tiny, associations=np.ones((12, 6), dtype=np.uint8))
+    with pytest.raises(InputError, match="no unknown pair"):
+        development_folds(full, HONEST, seed=0)
+
+
+def test_lookup(dataset: AssociationDataset) -> None:
+    assert all(protocol(name) is measured for name, measured in PROTOCOLS.items())
+    assert protocol("case-study:CID:3229").node == "CID:3229"
+    for name in ("fair", "case-study", "case-study:", "honest:x"):
+        with pytest.raises(InputError, match=r"honest, random, paper.*case-study:NAME"):
+            protocol(name)
+    with pytest.raises(InputError, match="unknown small molecule 'demo-sm-O1' - did you mean"):
+        development_folds(dataset, case_study("demo-sm-O1"), 0)
+    with pytest.raises(InputError, match=r"unknown miRNA 'demo-mir-6000'.*demo-mir-60"):
+        development_folds(dataset, case_study("demo-mir-6000"), 0)
+
+
+def test_a_node_for_a_case_study(tiny: AssociationDataset) -> None:
+    lonely = tiny.associations.copy()
+    lonely[5] = 0
+    with pytest.raises(InputError, match="'t-mir-4' has no known association"):
+        development_folds(dataclasses.replace(tiny, associations=lonely), case_study("t-mir-4"), 0)
+    both = dataclasses.replace(tiny, small_molecules=("t-mir-4", *tiny.small_molecules[1:]))
+    with pytest.raises(InputError, match="names a miRNA and a small molecule"):
+        development_folds(both, case_study("t-mir-4"), 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"folds": 0}, "0 folds: 2 or more hold out everything"),
+        ({"folds": 1}, "1 folds: 2 or more hold out everything"),
+        ({"held_out_fraction": 0.2}, "5 folds: 2 or more hold out everything"),
+        ({"node": "x", "folds": 1}, "if and only if the split is by node"),
+        ({"split_by": "node", "folds": 1}, "if and only if the split is by node"),
+        ({"folds": 1, "held_out_fraction": 0.9}, "leave nothing to train on"),
+    ],
+    ids=str,
+)
+def test_a_protocol_that_cannot_be_is_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(HONEST, name="wrong", **wrong)
+
+
+@EVERY
+def test_every_protocol_says_what_it_means(measured: Protocol) -> None:
+    assert len(measured.meaning) > 100
+    assert measured.meaning.endswith(".")
+    if measured.folds == 1:
+        assert "no spread" in measured.meaning

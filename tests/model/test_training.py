@@ -10,9 +10,9 @@ import torch
 from model.autoencoder import Configuration
 from model.cross_validation import CrossValidation, fold_seed
 from model.datasets import AssociationDataset
-from model.features import FeatureConfig, node_features
 from model.final import final_probabilities
 from model.protocols import HONEST, development_folds, sealed_fold
+from model.similarities import Similarities
 from model.synthetic import demo
 from model.training import Trainer
 
@@ -21,23 +21,27 @@ SMALL = {
     "encoder.out_dim": 8,
     "edge_decoder.hidden_dim": 8,
     "degree_decoder.hidden_dim": 8,
-    "sampled_pairs.per_association": 2,
 }
 # Every named option at least once with every other option's first value.
 OPTIONS = {
-    "encoder.type": ["gin", "gcn", "sage"],
-    "mask.scheme": ["undirected", "per_direction"],
+    "encoder.type": ["gin", "gcn", "sage", "gat", "linear"],
+    "mask.scheme": ["undirected", "per_direction", "path"],
     "edge_decoder.type": ["hadamard", "concat", "dot", "bilinear"],
     "sampled_pairs.scheme": ["bipartite", "homogeneous"],
     "encoder.norm": ["batch", "none"],
     "degree_decoder.alpha": [0.06, 0.0],
+    "features.transform": ["raw", "centred", "l2"],
+    "features.associations": ["none", "gip"],
+    "head.type": ["none", "propagation"],
+    "sampled_pairs.per_association": [2, "all"],
 }
 VARIANTS = sorted(
     {
         tuple({**{name: values[0] for name, values in OPTIONS.items()}, option: value}.items())
         for option, values in OPTIONS.items()
         for value in values
-    }
+    },
+    key=str,
 )
 
 
@@ -46,8 +50,7 @@ def configuration(variant: tuple[tuple[str, object], ...] = (), **values: object
 
 
 def trainer(dataset: AssociationDataset, config: Configuration, seed: int = 0) -> Trainer:
-    features = node_features(dataset, FeatureConfig())
-    return Trainer(config, features, dataset.association_pairs, len(dataset.mirnas), seed=seed)
+    return Trainer(config, Similarities.of(dataset), dataset.association_pairs, seed=seed)
 
 
 def weights(trained: Trainer) -> torch.Tensor:
@@ -181,10 +184,27 @@ def test_final_probabilities_score_every_pair(tiny: AssociationDataset) -> None:
     assert scores[7, 2] == pytest.approx(model.probabilities(np.array([[7], [14]]))[0], abs=1e-7)
 
 
-def test_features_are_similarity_rows_padded_with_zeros(tiny: AssociationDataset) -> None:
-    features = node_features(tiny, FeatureConfig(dim=20))
-    assert features.shape == (18, 20)
-    assert np.allclose(features[3, :12], tiny.mirna_similarity[3])
-    assert np.allclose(features[14, :6], tiny.small_molecule_similarity[2])
-    assert not features[:, 12:].any()
-    assert not features[12:, 6:].any()
+@pytest.mark.parametrize(
+    "variant", [v for v in VARIANTS if dict(v)["mask.scheme"] != "per_direction"], ids=str
+)
+def test_masked_associations_cannot_reach_the_encoder(
+    variant: tuple[tuple[str, object], ...],
+    tiny: AssociationDataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an epoch is trained on is what a network without its masked associations would give."""
+    model = trainer(tiny, configuration(variant, **{"mask.rate": 0.3}))
+    seen: list[tuple] = []
+    loss = model.model.loss
+    monkeypatch.setattr(model.model, "loss", lambda *args: seen.append(args) or loss(*args))
+    model.train_epoch()
+    x, graph, _, evidence = seen[0]
+    assert graph.masked.shape[1] > 0
+    masked = {tuple(pair) for pair in graph.masked.T.tolist()}
+    assert not masked & {tuple(pair) for pair in graph.visible.T.tolist()}
+    rest = [(i, j) for i, j in tiny.association_pairs.tolist() if (i, j + 12) not in masked]
+    without = Trainer(model.config, Similarities.of(tiny), np.array(rest), seed=0)
+    assert torch.equal(graph.visible, without.edge_index)
+    assert torch.equal(x, without.features(without.edge_index))
+    if evidence is not None:
+        assert torch.equal(evidence, without.propagation(without.edge_index))

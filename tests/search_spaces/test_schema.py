@@ -111,7 +111,7 @@ def test_a_file_that_is_no_space(tmp_path: Path, content: str, message: str) -> 
 
 
 def test_a_missing_space_lists_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="faithful, paper"):
+    with pytest.raises(InputError, match="faithful, full, paper"):
         load_space("everything")
     with pytest.raises(InputError, match="cannot be read"):
         load_space(str(tmp_path / "missing.yaml"))

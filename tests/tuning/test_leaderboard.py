@@ -1,5 +1,6 @@
 """The leaderboard ranks full-budget trials and baselines, and says where a baseline wins."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,3 +63,12 @@ def test_the_table_fits_a_terminal_and_keeps_every_baseline() -> None:
     for part in (longest, "trial-005", "counting", "0.8500 ± 0.0100", "sage", "0.25", "0.0123"):
         assert part in shown
     assert "trial-001" not in shown
+
+
+def test_a_single_fold_is_shown_without_a_spread() -> None:
+    console = Console(width=80)
+    rows = leaderboard_rows([run("counting", "baseline", Ending.FINISHED, 0.83, auc_sd=math.nan)])
+    with console.capture() as capture:
+        console.print(leaderboard_table(rows, title="a study"))
+    assert "0.8300" in capture.get()
+    assert "±" not in capture.get().split("AP")[1]

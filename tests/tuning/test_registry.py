@@ -15,8 +15,8 @@ from model.errors import InputError
 from model.protocols import HONEST, PAPER
 from tuning.home import artifact_root
 from tuning.mlflow_client import make_embedded_store, mlflow_client
-from tuning.model_card import ModelCard
-from tuning.registry import list_models, load, register, resolve
+from tuning.model_card import ModelCard, version_tags
+from tuning.registry import confirm_version, find_version, list_models, load, register, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 M, S = 6, 4
@@ -147,15 +147,74 @@ def test_a_version_says_where_it_comes_from_and_what_its_score_means(run_id):
         assert part in found.description
 
 
-def test_the_champion_moves_only_to_a_better_model(run_id):
-    aucs = (0.8, 0.7, 0.8, 0.9, 0.85)
-    made = [register(run_id, dataset(), PROBABILITY, card(auc)) for auc in aucs]
-    assert [one.version for one in made] == [1, 2, 3, 4, 5]
-    assert [one.is_champion for one in made] == [True, False, False, True, False]
-    assert int(resolve("toy").version) == 4
-    assert made[1].reason == (
-        "version 1 stays champion: the development AUC of version 2 is 0.7000, not above 0.8000"
+def confirm(number, fresh=0.8, error=0.005, winning=()):
+    tags = {"fresh_auc": str(fresh), "fresh_auc_se": str(error), "confirmed_auc": "0.79"}
+    tags |= {"confirmed_auc_low": "0.7", "confirmed_auc_high": "0.85"}
+    return confirm_version("toy", number, tags, winning)
+
+
+def champion():
+    return int(resolve("toy").version)
+
+
+def test_a_development_score_moves_no_champion(run_id):
+    made = [register(run_id, dataset(), PROBABILITY, card(auc)) for auc in (0.8, 0.7, 0.99)]
+    assert [one.version for one in made] == [1, 2, 3]
+    assert [one.is_champion for one in made] == [True, False, False]
+    assert champion() == 1
+    assert made[2].reason == (
+        "version 3 waits; version 1 stays champion until a confirmation says otherwise"
     )
+
+
+def test_a_confirmation_moves_the_champion_only_beyond_noise(run_id):
+    for _ in range(5):
+        register(run_id, dataset(), PROBABILITY, card())
+    # 1.96 * sqrt(2) * 0.005 is 0.0139.
+    for number, fresh, now in (
+        (2, 0.70, 2),  # version 1 was never confirmed
+        (3, 0.71, 2),
+        (4, 0.69, 2),
+        (5, 0.72, 5),
+        (5, 0.70, 5),  # confirmed again
+    ):
+        made = confirm(number, fresh)
+        assert champion() == now
+        assert made.is_champion == (number == now)
+    rows = {row["version"]: row["confirmed_auc"] for row in list_models()}
+    assert rows == {1: None, 2: 0.79, 3: 0.79, 4: 0.79, 5: 0.79}
+
+
+def test_a_confirmed_version_says_so(run_id):
+    register(run_id, dataset(), PROBABILITY, card())
+    assert "has not been confirmed" in resolve("toy").description
+    confirm(1)
+    text = resolve("toy").description
+    assert "has not been confirmed" not in text
+    assert "AUC 0.7900 (95 % interval 0.7000 to 0.8500) on the sealed" in text
+
+
+def test_where_a_baseline_wins_the_champion_stays(run_id):
+    for _ in range(2):
+        register(run_id, dataset(), PROBABILITY, card())
+    made = confirm(2, 0.99, winning=("kernel ridge",))
+    assert not made.is_champion
+    assert champion() == 1
+    assert made.reason == "a baseline wins (kernel ridge): version 1 stays champion"
+    assert confirm(1, winning=("kernel ridge",)).is_champion  # it was, and stays
+
+
+def test_the_alias_moves_last(run_id, monkeypatch):
+    for _ in range(2):
+        register(run_id, dataset(), PROBABILITY, card())
+
+    def interrupted(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tuning.registry.confirmed_description", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        confirm(2)
+    assert champion() == 1
 
 
 @pytest.mark.parametrize(
@@ -165,22 +224,29 @@ def test_the_champion_moves_only_to_a_better_model(run_id):
         ({"first_association": (1, 1)}, "other data"),
     ],
 )
-@pytest.mark.parametrize("auc", [0.1, 0.99])
-def test_scores_of_other_protocols_or_data_are_never_compared(run_id, other, difference, auc):
-    register(run_id, dataset(), PROBABILITY, card(0.8))
+@pytest.mark.parametrize("fresh", [0.1, 0.99])
+def test_scores_of_other_protocols_or_data_are_never_compared(run_id, other, difference, fresh):
+    register(run_id, dataset(), PROBABILITY, card())
+    confirm(1, 0.8)
     data = dataset(other.get("first_association", (0, 0)))
-    made = register(run_id, data, PROBABILITY, card(auc, other.get("protocol", HONEST)))
+    register(run_id, data, PROBABILITY, card(protocol=other.get("protocol", HONEST)))
+    made = confirm(2, fresh)
     assert made.is_champion
     assert difference in made.reason
     assert "cannot be compared" in made.reason
     assert "0.8" not in made.reason
-    assert f"{auc:.4f}" not in made.reason
+    assert f"{fresh:.4f}" not in made.reason
 
 
-def test_a_champion_without_a_score_is_replaced(run_id):
-    register(run_id, dataset(), PROBABILITY, card())
-    mlflow_client().delete_model_version_tag("toy", "1", "development_auc")
-    assert register(run_id, dataset(), PROBABILITY, card(0.1)).is_champion
+def test_the_version_of_a_configuration_is_found(run_id):
+    data = dataset()
+    register(run_id, data, PROBABILITY, card())
+    register(run_id, data, PROBABILITY, card(protocol=PAPER))
+    assert find_version("toy", version_tags(card(), data)) == 1
+    assert find_version("toy", version_tags(card(protocol=PAPER), data)) == 2
+    other = replace(card(), configuration={"mask_rate": 0.4})
+    assert find_version("toy", version_tags(other, data)) is None
+    assert find_version("toy", version_tags(card(), dataset((1, 1)))) is None
 
 
 def test_references(run_id):

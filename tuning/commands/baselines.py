@@ -23,10 +23,11 @@ def baselines(
 
     Example: `mmatune baselines demo`
     """
-    from model.baselines import BASELINES, evaluate_baseline
+    from model.baselines import BASELINES
     from model.catalogue import load
     from model.protocols import development_folds
     from model.protocols import protocol as find_protocol
+    from tuning.baseline_cache import cached_evaluation
     from tuning.home import data_folder
     from tuning.leaderboard import leaderboard_table, score_row
 
@@ -34,9 +35,9 @@ def baselines(
     measured = find_protocol(protocol)
     folds = development_folds(loaded, measured, seed)
     rows = []
-    for name, baseline in BASELINES.items():
+    for name in BASELINES:
         with console.status(f"{name} ..."):
-            summary = evaluate_baseline(baseline, loaded, folds).summary()
+            summary = cached_evaluation(name, loaded, measured.name, seed, folds).summary()
         rows.append(score_row(name, "baseline", summary))
     rows.sort(key=lambda row: -row["auc"])
     if as_json:

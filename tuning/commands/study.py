@@ -48,6 +48,7 @@ def show(
 
     Example: `mmatune study show demo-20260101-120000`
     """
+    from tuning.fidelity import fidelity_audit, fidelity_line
     from tuning.leaderboard import count_endings, leaderboard_rows, leaderboard_table, verdict
     from tuning.mlflow_client import mlflow_client
     from tuning.record import runs_of
@@ -60,16 +61,18 @@ def show(
         raise InputError(f"there is no study {study!r}", where="study", hint=hint)
     runs = runs_of(client, experiment.experiment_id)
     rows = leaderboard_rows(runs)
+    audit = fidelity_audit(client, runs)
     tags = experiment.tags
     if as_json:
         keys = ("dataset", "data_hash", "protocol")
-        print_json({**{key: tags[key] for key in keys}, "rows": rows})
+        print_json({**{key: tags[key] for key in keys}, "rows": rows, "fidelity": audit})
         return
     title = f"{study}: {tags['dataset']}, protocol {tags['protocol']}, development folds"
     console.print(leaderboard_table(rows, title=title))
     counts = count_endings(runs)
     console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     console.print(verdict(rows))
+    console.print(fidelity_line(audit))
 
 
 def _studies() -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def train(
     from model.protocols import development_folds
     from model.protocols import protocol as find_protocol
     from tuning.home import data_folder
-    from tuning.leaderboard import score_row
+    from tuning.leaderboard import score_row, with_spread
 
     start = Configuration.published() if published else Configuration()
     config = Configuration.from_dotted({**start.dotted(), **_parsed(settings or [])})
@@ -69,7 +69,7 @@ def train(
     console.print(f"{loaded.name}, protocol {measured.name}, {len(folds)} development folds")
     for name in METRICS:
         if row[name] is not None:
-            console.print(f"  {name:4} {row[name]:.4f} ± {row[f'{name}_sd']:.4f}")
+            console.print(f"  {name:4} {with_spread(row[name], row[f'{name}_sd'])}")
     console.print(measured.meaning)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from model.protocols import CASE_STUDY, PROTOCOLS
 from tuning.console import JsonOption, console, print_json
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", help="Folder that holds the downloaded data sets."),
 ]
 ProtocolOption = Annotated[
-    str, typer.Option("--protocol", help="How associations are split and ranked: honest or paper.")
+    str,
+    typer.Option(
+        "--protocol",
+        help="How associations are split and ranked: "
+        + ", ".join(PROTOCOLS)
+        + f" or {CASE_STUDY}:NAME of a node; `mmatune folds protocols` says what each means.",
+    ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes folds, search and training.")]
 
@@ -29,7 +36,7 @@ def tune(
     ],
     space: Annotated[
         str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
-    ] = "faithful",
+    ] = "full",
     trials: Annotated[int, typer.Option("--trials", min=1, help="Configurations to try.")] = 24,
     protocol: ProtocolOption = "honest",
     name: Annotated[
@@ -66,9 +73,10 @@ def tune(
         gpus_per_trial=gpus_per_trial,
     )
     result = run_study(plan)
+    audit = _fidelity(result)
     if as_json:
-        print_json(_document(result))
-    _show(result)
+        print_json({**_document(result), "fidelity": audit})
+    _show(result, audit)
     if result.interrupted:
         raise typer.Exit(130)
 
@@ -94,7 +102,17 @@ def _document(result: StudyResult) -> dict[str, Any]:
     }
 
 
-def _show(result: StudyResult) -> None:
+def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
+    from tuning.fidelity import fidelity_audit
+    from tuning.mlflow_client import mlflow_client
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    return fidelity_audit(client, runs_of(client, result.experiment_id))
+
+
+def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
+    from tuning.fidelity import fidelity_line
     from tuning.home import tracking_uri
     from tuning.leaderboard import leaderboard_table, verdict
 
@@ -102,6 +120,7 @@ def _show(result: StudyResult) -> None:
     title = f"{plan.name}: {plan.dataset.name}, protocol {plan.protocol.name}, development folds"
     console.print(leaderboard_table(result.rows, title=title))
     console.print(verdict(result.rows))
+    console.print(fidelity_line(audit))
     if result.interrupted:
         console.print("Interrupted: what had finished is recorded, nothing was registered.")
     if result.registration:
@@ -110,7 +129,8 @@ def _show(result: StudyResult) -> None:
     console.print(f"Runs:  experiment {plan.name!r} in {tracking_uri()}", soft_wrap=True)
     console.print("UI:    mmatune server")
     if result.registration:
+        console.print(f"Next:  mmatune confirm {plan.name}", soft_wrap=True)
         first = plan.dataset.small_molecules[0]
         console.print(
-            f"Next:  mmatune predict {plan.dataset.name} --small-molecule {first!r}", soft_wrap=True
+            f"       mmatune predict {plan.dataset.name} --small-molecule {first!r}", soft_wrap=True
         )

@@ -1,0 +1,130 @@
+"""The cache of baselines: found again by the same key, by no other, and never broken."""
+
+import ast
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tuning.baseline_cache as module
+from model import baselines
+from model.baselines import BASELINES, evaluate_baseline
+from model.datasets import AssociationDataset
+from model.protocols import HONEST, RANDOM, development_folds
+from model.synthetic import demo
+
+NAME = "additive degree"
+
+
+@pytest.fixture(scope="module")
+def dataset() -> AssociationDataset:
+    return demo()
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the baselines that were measured rather than found."""
+    names = []
+
+    def evaluate(baseline: baselines.Baseline, *arguments: object) -> object:
+        names.append(next(name for name, one in BASELINES.items() if one is baseline))
+        return evaluate_baseline(baseline, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "evaluate_baseline", evaluate)
+    return names
+
+
+def test_a_score_is_measured_once_and_comes_back_unchanged(
+    dataset: AssociationDataset, measured: list[str], home: Path
+) -> None:
+    folds = development_folds(dataset, HONEST, 0)
+    first = module.cached_evaluation(NAME, dataset, "honest", 0, folds)
+    second = module.cached_evaluation(NAME, dataset, "honest", 0, folds)
+    assert measured == [NAME]
+    expected = evaluate_baseline(BASELINES[NAME], dataset, folds)
+    for found in (first, second):
+        np.testing.assert_equal(found.folds, expected.folds)  # NaN included
+    assert np.isnan(second.folds[0]["mcc"])
+    (file,) = (home / "baselines").iterdir()
+    assert file.suffix == ".json"
+
+
+def test_anything_else_in_the_key_is_another_score(
+    dataset: AssociationDataset, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = development_folds(dataset, HONEST, 0)
+    similarity = dataset.mirna_similarity.copy()
+    similarity[0, 0] += 0.01
+    other = dataclasses.replace(dataset, mirna_similarity=similarity)
+    asked = [
+        (NAME, dataset, "honest", 0, folds),
+        ("neighbour propagation", dataset, "honest", 0, folds),
+        (NAME, other, "honest", 0, folds),
+        (NAME, dataset, "random", 0, folds),
+        (NAME, dataset, "honest", 1, folds),
+        (NAME, dataset, "honest", 0, development_folds(dataset, RANDOM, 0)),
+        (NAME, dataset, "honest", 0, [dataclasses.replace(f, balance="as is") for f in folds]),
+    ]
+    for arguments in asked * 2:
+        module.cached_evaluation(*arguments)
+    assert len(measured) == len(asked)
+    monkeypatch.setattr(module, "code_version", lambda: "edited")
+    module.cached_evaluation(*asked[0])
+    assert len(measured) == len(asked) + 1
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": 1}', "null", "cut", "no metric"])
+def test_a_broken_file_is_measured_again_and_mended(
+    damage: str, dataset: AssociationDataset, measured: list[str], home: Path
+) -> None:
+    arguments = (NAME, dataset, "honest", 0, development_folds(dataset, HONEST, 0))
+    expected = module.cached_evaluation(*arguments)
+    (file,) = (home / "baselines").iterdir()
+    good = file.read_text()
+    broken = {"cut": good[: len(good) // 2], "no metric": good.replace('"ap"', '"pa"')}
+    file.write_text(broken.get(damage, damage))
+    np.testing.assert_equal(module.cached_evaluation(*arguments).folds, expected.folds)
+    assert len(measured) == 2
+    assert file.read_text() == good
+
+
+def test_a_write_that_fails_costs_the_cache_only(
+    dataset: AssociationDataset, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no space left on the device")
+
+    monkeypatch.setattr(module.os, "replace", refuse)
+    folds = development_folds(dataset, HONEST, 0)
+    module.cached_evaluation(NAME, dataset, "honest", 0, folds)
+    assert list((home / "baselines").iterdir()) == []
+
+
+def test_the_version_covers_all_code_that_a_score_follows_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every module that a covered one imports is covered too, or part of the key by its values."""
+    model = Path(baselines.__file__).parent
+    imported = set()
+    for source in module._SOURCES:
+        for node in ast.walk(ast.parse((model / f"{source}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("model."):
+                imported.add(str(node.module).removeprefix("model."))
+    # Containers: what they hold is in the key, or in the result.
+    assert imported - set(module._SOURCES) == {"cross_validation", "datasets", "protocols"}
+    assert {one.__module__.removeprefix("model.") for one in BASELINES.values()} <= set(
+        module._SOURCES
+    )
+    for source in module._SOURCES:
+        (tmp_path / f"{source}.py").write_text((model / f"{source}.py").read_text())
+    monkeypatch.setattr(module, "files", lambda package: tmp_path)
+    version = module.code_version.__wrapped__
+    before = version()
+    assert before == module.code_version()
+    for source in module._SOURCES:
+        with open(tmp_path / f"{source}.py", "a") as file:
+            file.write("# edited\n")
+        after = version()
+        assert after != before
+        before = after

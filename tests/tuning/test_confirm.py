@@ -1,0 +1,293 @@
+"""The confirmation: what it concludes, what it may know, and what it leaves behind."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+from model.autoencoder import Configuration
+from model.protocols import HONEST, sealed_fold
+from model.synthetic import demo
+from search_spaces.distributions import distributions
+from search_spaces.loading import load_space, shipped_spaces
+from search_spaces.schema import SearchSpace
+from tuning.confirmed_study import configuration_from_params
+from tuning.fidelity import fidelity_line, rank_correlations
+from tuning.verdict import Measured, decide, may_be_champion, summary_row
+
+NOISE = np.random.default_rng(0).normal(0, 0.01, (4, 25))
+
+
+def measured(name: str, mean: float, seconds: float = 1.0, kind: Any = "trial") -> Measured:
+    noise = NOISE[sum(map(ord, name)) % len(NOISE)]
+    return Measured(name, kind, mean + noise - noise.mean(), seconds, development_auc=mean + 0.02)
+
+
+def test_the_cheapest_of_the_tied_is_chosen() -> None:
+    trials = [measured("a", 0.9, 9.0), measured("b", 0.899, 3.0), measured("c", 0.8, 1.0)]
+    found = decide(trials, 0.25)
+    assert found.best == "a"
+    assert found.tied == ("a", "b")
+    assert found.chosen == "b"
+    by_name = {one.name: one for one in found.comparisons}
+    assert by_name["c"].significant
+    assert by_name["c"].difference == pytest.approx(0.1)
+
+
+def test_every_comparison_counts_in_the_correction() -> None:
+    """A difference that is significant alone is not so among twenty."""
+    pair = [measured("a", 0.9), measured("b", 0.8865)]
+    alone = decide(pair, 0.25).comparisons[0]
+    assert alone.significant
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.02, (19, 25))
+    others = [
+        Measured(f"other {k}", "trial", 0.899 + one - one.mean(), 1.0)
+        for k, one in enumerate(noise)
+    ]
+    among = next(one for one in decide([*pair, *others], 0.25).comparisons if one.name == "b")
+    assert among.p_value == pytest.approx(alone.p_value, rel=1e-3)
+    assert not among.significant
+
+
+def test_a_baseline_wins_only_if_it_is_significantly_better() -> None:
+    trials = [measured("a", 0.8), measured("b", 0.79)]
+    better = measured("ridge", 0.9, kind="baseline")
+    luckier = measured("degree", 0.8001, kind="baseline")
+    worse = measured("popularity", 0.6, kind="baseline")
+    assert decide([*trials, better, luckier, worse], 0.25).winning_baselines == ("ridge",)
+    assert decide([*trials, worse], 0.25).winning_baselines == ()
+
+
+def test_a_diverged_configuration_is_no_candidate() -> None:
+    diverged = Measured("d", "trial", np.full(25, np.nan), 0.1, development_auc=0.95)
+    assert decide([measured("a", 0.8), diverged], 0.25).tied == ("a",)
+    assert summary_row(diverged, 0.25)["confirmed_auc"] is None
+    with pytest.raises(ValueError, match="finite"):
+        decide([diverged], 0.25)
+
+
+def test_optimism_is_development_minus_confirmed() -> None:
+    assert summary_row(measured("a", 0.8), 0.25)["optimism"] == pytest.approx(0.02)
+
+
+def test_who_may_be_champion() -> None:
+    tags = {"data_hash": "x", "protocol": "honest", "fresh_auc": "0.8", "fresh_auc_se": "0.01"}
+    weak, close = {**tags, "fresh_auc": "0.75"}, {**tags, "fresh_auc": "0.78"}
+    unconfirmed = {"data_hash": "x", "protocol": "honest"}
+    assert may_be_champion(2, tags, None, {}, ())[0]
+    assert may_be_champion(2, tags, 1, unconfirmed, ())[0]
+    assert may_be_champion(2, tags, 1, weak, ())[0]
+    assert not may_be_champion(2, tags, 1, close, ())[0]
+    assert may_be_champion(2, tags, 1, {**close, "data_hash": "y"}, ())[0]
+    assert may_be_champion(2, tags, 1, {**close, "protocol": "paper"}, ())[0]
+    for present, present_tags in ((None, {}), (1, unconfirmed), (1, weak), (2, tags)):
+        assert not may_be_champion(2, tags, present, present_tags, ("ridge",))[0]
+
+
+@pytest.mark.parametrize("name", shipped_spaces())
+def test_a_configuration_survives_the_record(name: str) -> None:
+    """MLflow keeps parameters as text; every point of every shipped space comes back as it was."""
+    space = load_space(name)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    points = [study.ask(distributions(space)).params for _ in range(50)]
+    for point in [*points, *space.start_points()]:
+        configuration = space.configuration(point)
+        logged = {key: str(value) for key, value in configuration.dotted().items()}
+        assert configuration_from_params(logged) == configuration
+        assert configuration_from_params(logged).dotted() == configuration.dotted()
+
+
+def test_fidelity_of_rungs() -> None:
+    curves = [{10: a, 30: b, 60: c} for a, b, c in ((1, 3, 1), (2, 2, 2), (3, 1, 3))]
+    curves += [{10: 9.0, 20: 0.0}]  # ends before the second rung, last of all
+    audit = rank_correlations(curves, [10, 30, 45])
+    # Ranks 1 2 3 4 against 2 3 4 1: 1 - 6 * 12 / 60.
+    assert [one["trials"] for one in audit] == [4, 3, 0]
+    assert audit[0]["rank_correlation"] == pytest.approx(-0.2)
+    assert audit[1]["rank_correlation"] == pytest.approx(-1)
+    assert audit[2]["rank_correlation"] is None
+    assert "epoch 30 -1.00 (3 trials), epoch 45 too few trials (0)" in fidelity_line(audit)
+
+
+SPACE = {
+    "description": "three small trials",
+    "schedule": {"report_every": 5, "first_rung": 5, "reduction_factor": 2},
+    "fixed": {
+        "encoder.type": "gcn",
+        "encoder.layers": 1,
+        "encoder.norm": "none",
+        "training.epochs": 10,
+    },
+    "search": {"training.learning_rate": {"type": "choice", "choices": [0.01, 0.02, 0.03]}},
+    "start_with": [{"training.learning_rate": rate} for rate in (0.01, 0.02, 0.03)],
+}
+FAST = ("additive degree", "kernel ridge similarity")
+
+
+@pytest.fixture(scope="module")
+def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A tiny study in a home of its own, confirmed twice."""
+    from tuning.confirmation import ConfirmationPlan, confirm_study
+    from tuning.confirmed_study import read_study
+    from tuning.plan import StudyPlan
+    from tuning.study import run_study
+
+    home = tmp_path_factory.mktemp("confirm-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMATUNE_HOME", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        import tuning.study
+
+        patch.setattr(
+            tuning.study, "BASELINES", {name: tuning.study.BASELINES[name] for name in FAST}
+        )
+        space = SearchSpace.model_validate(SPACE)
+        run_study(StudyPlan("tiny", demo(), HONEST, "test", space, 3, 0, None))
+        plan = ConfirmationPlan(read_study("tiny", None, home), 2, 2, None, FAST)
+        yield home, confirm_study(plan), confirm_study(plan)
+
+
+@pytest.mark.ray
+class TestConfirmedStudy:
+    @pytest.fixture(autouse=True)
+    def _same_home(self, confirmed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MMATUNE_HOME", str(confirmed[0]))
+
+    def test_rows_and_children(self, confirmed: Any) -> None:
+        from tuning.record import runs_of
+
+        _, first, _ = confirmed
+        names = {row["name"] for row in first.rows}
+        assert len(names) == len(first.plan.candidates) + len(FAST)
+        record = first.plan.study.record
+        children = runs_of(record.client, record.experiment_id, "tags.kind = 'confirm'")
+        assert len(children) == 2 * len(names)
+        assert {run.data.tags["confirms"] for run in children} == names
+        assert {run.info.status for run in children} == {"FINISHED"}
+        assert {run.data.tags["mlflow.parentRunId"] for run in children} == {record.run_id}
+        for row in first.rows:
+            run = next(run for run in children if run.data.tags["confirms"] == row["name"])
+            assert run.data.metrics["auc"] == pytest.approx(row["confirmed_auc"])
+            assert bool(run.data.params) == (row["kind"] == "trial")
+
+    def test_opening_is_counted_and_said(
+        self, confirmed: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from tuning.commands.confirm import _show
+
+        _, first, second = confirmed
+        assert (first.opened, second.opened) == (1, 2)
+        record = second.plan.study.record
+        tags = record.client.get_run(record.run_id).data.tags
+        assert tags["sealed_opened"] == "2"
+        assert len(tags["sealed_opened_at"].split(", ")) == 2
+        assert "2 times" in tags["sealed_warning"]
+        _show(first)
+        assert "has now been opened" not in capsys.readouterr().err
+        _show(second)
+        assert "has now been opened 2 times" in capsys.readouterr().err
+
+    def test_the_outcome_is_kept(self, confirmed: Any, tmp_path: Any) -> None:
+        from tuning.registry import resolve
+
+        _, _, second = confirmed
+        record = second.plan.study.record
+        run = record.client.get_run(record.run_id)
+        path = record.client.download_artifacts(record.run_id, "confirmation.json", str(tmp_path))
+        with open(path) as file:
+            kept = json.load(file)
+        assert kept == json.loads(json.dumps(second.document()))
+        assert run.data.metrics["confirmed_auc"] == second.sealed[0].auc
+        assert run.data.metrics["search_optimism"] == pytest.approx(second.optimism)
+        found = resolve(f"demo/{second.registration.version}")
+        assert float(found.tags["confirmed_auc"]) == second.sealed[0].auc
+        assert second.sealed[0].auc_low < second.sealed[0].auc < second.sealed[0].auc_high
+
+    def test_both_confirmations_agree_and_register_once(self, confirmed: Any) -> None:
+        from tuning.registry import list_models
+
+        _, first, second = confirmed
+        for row, again in zip(first.rows, second.rows, strict=True):
+            assert row["confirmed_auc"] == again["confirmed_auc"]
+        assert len({row["version"] for row in list_models()}) <= 3
+        if first.verdict.chosen == second.verdict.chosen:
+            assert first.registration.version == second.registration.version
+            assert first.sealed == second.sealed
+
+    def test_nothing_before_the_opening_knows_the_sealed_part(self, confirmed: Any) -> None:
+        """Without the sealed associations in the data, everything is the same bit for bit."""
+        import dataclasses
+
+        from model.baselines import BASELINES, evaluate_baseline
+        from model.cross_validation import CrossValidation
+        from model.fresh_splits import DevelopmentPart, fresh_folds
+
+        _, first, _ = confirmed
+        study, dataset = first.plan.study, demo()
+        sealed = sealed_fold(dataset, HONEST, study.seed).held_out.T - [0, len(dataset.mirnas)]
+        erased = dataset.associations.copy()
+        erased[tuple(sealed.T)] = 0
+        part = DevelopmentPart(dataclasses.replace(dataset, associations=erased), sealed)
+        rows = {row["name"]: row["confirmed_auc"] for row in first.rows}
+        scores: dict[str, list[float]] = {name: [] for name in rows}
+        for seed in first.plan.seeds:
+            folds = fresh_folds(part, HONEST, seed)
+            for one in first.plan.candidates:
+                validation = CrossValidation(one.configuration, part.dataset, folds, seed=seed)
+                validation.train(one.configuration.training.epochs)
+                scores[one.name] += [fold["auc"] for fold in validation.evaluate().folds]
+            for name in FAST:
+                found = evaluate_baseline(BASELINES[name], part.dataset, folds)
+                scores[name] += [fold["auc"] for fold in found.folds]
+        assert {name: float(np.mean(aucs)) for name, aucs in scores.items()} == rows
+
+    def test_an_interruption_cannot_hide_the_opening(
+        self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Cut off at the sealed score: the opening is on record, the champion has not moved."""
+        from tuning import confirmation
+        from tuning.registry import resolve
+
+        _, _, second = confirmed
+        record = second.plan.study.record
+        before = record.client.get_run(record.run_id).data.tags["sealed_opened"]
+        champion = resolve("demo").version
+
+        def cut(*arguments: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(confirmation, "sealed_scores", cut)
+        one = second.plan.candidates[0]
+        rows = [measured(one.name, 0.9), measured("ridge", 0.8, kind="baseline")]
+        with pytest.raises(KeyboardInterrupt):
+            confirmation._open_and_register(
+                second.plan, rows, 0.25, decide(rows, 0.25), one, np.zeros((286, 39))
+            )
+        tags = record.client.get_run(record.run_id).data.tags
+        assert int(tags["sealed_opened"]) == int(before) + 1
+        assert resolve("demo").version == champion
+        record.client.set_tag(record.run_id, "sealed_opened", before)
+
+    def test_changed_data_are_refused(
+        self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import dataclasses
+
+        from model.errors import InputError
+        from tuning.confirmed_study import read_study
+
+        swapped = dataclasses.replace(demo(), associations=1 - demo().associations)
+        monkeypatch.setattr("model.catalogue.load", lambda name, folder: swapped)
+        with pytest.raises(InputError, match="the data have changed"):
+            read_study("tiny", None, confirmed[0])
+
+
+def test_the_default_configuration_survives_too() -> None:
+    text = {key: str(value) for key, value in Configuration().dotted().items()}
+    assert configuration_from_params(text) == Configuration()

@@ -1,0 +1,130 @@
+"""Scores of baselines, kept under the home: the same data, protocol and seed are measured once.
+
+One JSON file per baseline and key. A score that belongs to other data, other folds, edited code or
+another version of a numerical library has another key, and is not found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from model.baselines import BASELINES, evaluate_baseline
+from model.cross_validation import Evaluation
+from model.datasets import AssociationDataset
+from model.metrics import METRICS
+from model.protocols import Fold
+from tuning.home import home
+
+# What a score follows from, next to the data and the folds, which are part of the key themselves.
+_SOURCES = (
+    "baselines",
+    "gradient_boosting",
+    "inner_cv",
+    "kernel_ridge",
+    "matrix_factorisation",
+    "metrics",
+    "neighbour_propagation",
+)
+_LIBRARIES = ("numpy", "scikit-learn", "scipy")
+
+Key = dict[str, str | int]
+
+
+def cached_evaluation(
+    name: str, dataset: AssociationDataset, protocol: str, seed: int, folds: Sequence[Fold]
+) -> Evaluation:
+    """Each fold's metrics of a baseline, from the cache or measured and put there.
+
+    Args:
+        name: a key of `BASELINES`.
+        protocol: name of the protocol that the folds come from.
+        seed: the seed that they come from.
+        folds: development folds; what they hold is compared too, so the name cannot mislead.
+    """
+    key: Key = {
+        "baseline": name,
+        "data_hash": dataset.content_hash,
+        "protocol": protocol,
+        "seed": seed,
+        "folds": _folds_hash(folds),
+        "code": code_version(),
+    }
+    path = _path(key)
+    evaluation = _read(path, key)
+    if evaluation is None:
+        evaluation = evaluate_baseline(BASELINES[name], dataset, folds)
+        _write(path, key, evaluation)
+    return evaluation
+
+
+@cache
+def code_version() -> str:
+    """Changes with any edit of a module that baselines are made of, and with their libraries."""
+    digest = hashlib.sha256()
+    for module in _SOURCES:
+        digest.update((files("model") / f"{module}.py").read_bytes() + b"\0")
+    for library in _LIBRARIES:
+        digest.update(f"{library}=={version(library)}\0".encode())
+    return digest.hexdigest()
+
+
+def _folds_hash(folds: Sequence[Fold]) -> str:
+    digest = hashlib.sha256()
+    for fold in folds:
+        digest.update(f"{fold.balance}\0".encode())
+        for array in (fold.train_pairs, fold.train_groups, fold.held_out, fold.ranked_against):
+            digest.update(f"{array.shape}\0".encode() + array.astype("int64").tobytes())
+    return digest.hexdigest()
+
+
+def _path(key: Key) -> Path:
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return home() / "baselines" / f"{digest[:32]}.json"
+
+
+def _read(path: Path, key: Key) -> Evaluation | None:
+    """The evaluation in a cache file; None where there is none, or it is not what was written."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["key"] != key:
+            return None
+        folds = [{name: _number(fold[name]) for name in METRICS} for fold in document["folds"]]
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return None
+    return Evaluation(tuple(folds)) if folds else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _write(path: Path, key: Key, evaluation: Evaluation) -> None:
+    """Write under another name and rename, so that no reader ever sees half a file."""
+    folds = [
+        {name: None if math.isnan(value) else value for name, value in fold.items()}
+        for fold in evaluation.folds
+    ]
+    text = json.dumps({"key": key, "folds": folds}, indent=1)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        descriptor, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    except OSError:
+        return  # a full or read-only disk costs the cache, not the result
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(scratch, path)
+    except OSError:
+        Path(scratch).unlink(missing_ok=True)
+    except BaseException:  # Ctrl-C: leave nothing half-written
+        Path(scratch).unlink(missing_ok=True)
+        raise

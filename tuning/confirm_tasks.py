@@ -1,0 +1,121 @@
+"""What the confirmation has Ray do: train configurations and baselines on fresh splits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model.autoencoder import Configuration
+from model.datasets import AssociationDataset
+from model.fresh_splits import DevelopmentPart, fresh_folds
+from model.protocols import Fold, Protocol
+from tuning.ray_session import Resources
+
+
+@dataclass(frozen=True)
+class OnSplit:
+    """One configuration or baseline on one split: each fold's metrics, and the time they took.
+
+    ``seconds`` is the mean time of a fold, training and scoring, in wall-clock seconds.
+    """
+
+    folds: tuple[dict[str, float], ...]
+    seconds: float
+
+
+def measure_on_fresh_splits(
+    part: DevelopmentPart,
+    protocol: Protocol,
+    configurations: Mapping[str, Configuration],
+    baselines: tuple[str, ...],
+    seeds: list[int],
+    resources: Resources,
+    progress: Callable[[int, int], None],
+) -> dict[str, list[OnSplit]]:
+    """Every configuration and baseline on every split, a task each, as many at once as fit.
+
+    Nothing of the sealed part goes into a task but the list of pairs that are not to be ranked.
+
+    Args:
+        seeds: one for each split: it fixes the partition and the training.
+        progress: is told how many tasks of how many are done.
+
+    Returns:
+        Per name one result per split, in the order of ``seeds``.
+    """
+    import ray
+
+    part_there, protocol_there = ray.put(part), ray.put(protocol)
+    on_gpu = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_train_task)
+    on_cpu = ray.remote(num_cpus=1)(_baseline_task)
+    tasks: dict[Any, tuple[str, int]] = {}
+    for index, seed in enumerate(seeds):
+        for name, configuration in configurations.items():
+            tasks[on_gpu.remote(configuration, part_there, protocol_there, seed)] = (name, index)
+        for name in baselines:
+            tasks[on_cpu.remote(name, part_there, protocol_there, seed)] = (name, index)
+    results: dict[str, dict[int, OnSplit]] = {}
+    waiting = list(tasks)
+    while waiting:
+        progress(len(tasks) - len(waiting), len(tasks))
+        (done,), waiting = ray.wait(waiting, num_returns=1)
+        name, index = tasks[done]
+        results.setdefault(name, {})[index] = ray.get(done)
+    names = (*configurations, *baselines)
+    return {name: [results[name][index] for index in range(len(seeds))] for name in names}
+
+
+def train_final(
+    configuration: Configuration,
+    dataset: AssociationDataset,
+    pairs: np.ndarray,
+    seed: int,
+    resources: Resources,
+) -> np.ndarray:
+    """(M, S) probabilities after training on all development associations, ``pairs`` (T, 2)."""
+    import ray
+
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_final_task)
+    return ray.get(task.remote(configuration, dataset, pairs, seed))
+
+
+def _train_task(
+    configuration: Configuration, part: DevelopmentPart, protocol: Protocol, seed: int
+) -> OnSplit:
+    from model.cross_validation import CrossValidation
+
+    device = _device()
+    folds = fresh_folds(part, protocol, seed)
+    started = time.perf_counter()
+    validation = CrossValidation(configuration, part.dataset, folds, seed=seed, device=device)
+    validation.train(configuration.training.epochs)
+    evaluation = validation.evaluate()
+    return OnSplit(evaluation.folds, (time.perf_counter() - started) / len(folds))
+
+
+def _baseline_task(name: str, part: DevelopmentPart, protocol: Protocol, seed: int) -> OnSplit:
+    from model.baselines import BASELINES, evaluate_baseline
+
+    folds: tuple[Fold, ...] = fresh_folds(part, protocol, seed)
+    started = time.perf_counter()
+    evaluation = evaluate_baseline(BASELINES[name], part.dataset, folds)
+    return OnSplit(evaluation.folds, (time.perf_counter() - started) / len(folds))
+
+
+def _final_task(
+    configuration: Configuration, dataset: AssociationDataset, pairs: np.ndarray, seed: int
+) -> np.ndarray:
+    from model.final import final_probabilities
+
+    return final_probabilities(configuration, dataset, pairs, seed=seed, device=_device())
+
+
+def _device() -> str:
+    import torch
+
+    torch.set_num_threads(1)  # many tasks side by side beat one task on many threads
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,109 @@
+"""The study that is to be confirmed, read back from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.autoencoder import Configuration
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from model.protocols import Protocol
+from model.protocols import protocol as find_protocol
+from tuning.leaderboard import leaderboard_rows
+from tuning.mlflow_client import mlflow_client
+from tuning.record import StudyRecord, runs_of
+
+_OWN_TAGS = ("study", "dataset", "data_hash", "protocol", "space", "seed", "mmatune_version")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A full-budget trial of the study. The AUC is its mean over the development folds."""
+
+    name: str
+    run_id: str
+    configuration: Configuration
+    development_auc: float
+    development_auc_sd: float | None
+
+
+@dataclass(frozen=True)
+class FinishedStudy:
+    """A study, the data it was made on, and its full-budget trials, best first."""
+
+    name: str
+    dataset: AssociationDataset
+    protocol: Protocol
+    seed: int
+    record: StudyRecord
+    candidates: tuple[Candidate, ...]
+
+
+def read_study(name: str, data: str | None, data_dir: Path) -> FinishedStudy:
+    """Read a study from MLflow and load its data.
+
+    Args:
+        data: where the data set is, if it is the user's own; None for one of the catalogue.
+
+    Raises:
+        InputError: there is no such study, no trial of it finished, or the data are not those it
+            was made on.
+    """
+    from model.catalogue import load
+
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None or "study" not in experiment.tags:
+        hint = "`mmatune study list` shows what there is"
+        raise InputError(f"there is no study {name!r}", where="study", hint=hint)
+    tags = {key: experiment.tags[key] for key in _OWN_TAGS if key in experiment.tags}
+    runs = runs_of(client, experiment.experiment_id)
+    own = next((run for run in runs if run.data.tags.get("kind") == "study"), None)
+    candidates = tuple(
+        Candidate(
+            name=row["name"],
+            run_id=row["run_id"],
+            configuration=configuration_from_params(row["params"]),
+            development_auc=row["auc"],
+            development_auc_sd=row["auc_sd"],
+        )
+        for row in leaderboard_rows(runs)
+        if row["kind"] == "trial"
+    )
+    if own is None or own.info.status == "RUNNING" or not candidates:
+        raise InputError(
+            f"{name!r} has nothing to confirm: it still runs, or no trial reached its full budget",
+            where="study",
+            hint=f"`mmatune study show {name}` shows how its trials ended",
+        )
+    dataset = load(data or tags["dataset"], data_dir)
+    if dataset.content_hash != tags["data_hash"]:
+        raise InputError(
+            f"the data have changed: their hash is {dataset.content_hash[:12]}, the study was made"
+            f" on {tags['data_hash'][:12]}",
+            where=data or tags["dataset"],
+            hint="give the study's data with --data, or search again on these",
+        )
+    return FinishedStudy(
+        name=name,
+        dataset=dataset,
+        protocol=find_protocol(tags["protocol"]),
+        seed=int(tags["seed"]),
+        record=StudyRecord(client, experiment.experiment_id, own.info.run_id, tags),
+        candidates=candidates,
+    )
+
+
+def configuration_from_params(params: Mapping[str, Any]) -> Configuration:
+    """The configuration of a run from its logged parameters, which MLflow keeps as text.
+
+    The configuration's own types parse them, so 'none' stays a word and '1e-05' is a number. What
+    an older version did not know yet gets its default.
+
+    Raises:
+        InputError: a parameter is not one of this version's.
+    """
+    return Configuration.from_dotted(params)

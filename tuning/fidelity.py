@@ -1,0 +1,108 @@
+"""The fidelity audit: would an early rung have chosen the configurations that end best?"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.schema import Schedule
+from tuning.ending import METRIC, Ending
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_FEWEST = 3  # two trials correlate perfectly, one way or the other
+
+
+def fidelity_audit(client: MlflowClient, runs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rank correlation between each rung and the final AUC over a study's full-budget trials.
+
+    Args:
+        runs: all runs of the study.
+
+    Returns:
+        As `rank_correlations`; empty where the study left no search space.
+    """
+    rungs = _rungs(client, runs)
+    curves = []
+    for run in runs:
+        tags = run.data.tags
+        if rungs and tags.get("kind") == "trial" and tags.get("status") == Ending.FINISHED:
+            history = client.get_metric_history(run.info.run_id, METRIC)
+            curves.append({point.step: point.value for point in history})
+    return rank_correlations(curves, rungs)
+
+
+def rank_correlations(
+    curves: Sequence[Mapping[int, float]], rungs: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Spearman's correlation of the scores at each rung with the final ones.
+
+    Only trials that went past the rung count, so it speaks of those that the scheduler let live:
+    what the stopped ones would have come to is unknown, and a low figure among trials that are all
+    good is no proof that the bad ones were wrongly stopped.
+
+    Args:
+        curves: of full-budget trials, score by epoch; the last epoch's is final.
+        rungs: epochs.
+
+    Returns:
+        For each rung ``epoch``, ``trials`` (how many count) and ``rank_correlation``, None for
+        fewer than three trials or where all scores are equal.
+    """
+    from scipy.stats import spearmanr
+
+    audit: list[dict[str, Any]] = []
+    for epoch in rungs:
+        both = [
+            (curve[epoch], curve[max(curve)])
+            for curve in curves
+            if epoch in curve and max(curve) > epoch
+        ]
+        early, final = [pair[0] for pair in both], [pair[1] for pair in both]
+        correlation = math.nan
+        if len(both) >= _FEWEST and len(set(early)) > 1 and len(set(final)) > 1:
+            correlation = float(spearmanr(early, final).statistic)
+        audit.append(
+            {
+                "epoch": epoch,
+                "trials": len(both),
+                "rank_correlation": None if math.isnan(correlation) else correlation,
+            }
+        )
+    return audit
+
+
+def fidelity_line(audit: Sequence[Mapping[str, Any]]) -> str:
+    """The audit as one line for people."""
+    if not audit:
+        return "Fidelity: this study has no rungs to audit."
+    parts = []
+    for rung in audit:
+        correlation, trials = rung["rank_correlation"], rung["trials"]
+        if trials < _FEWEST:
+            said = f"too few trials ({trials})"
+        elif correlation is None:
+            said = f"all scores equal ({trials} trials)"
+        else:
+            said = f"{correlation:+.2f} ({trials} trials)"
+        parts.append(f"epoch {rung['epoch']} {said}")
+    return "Fidelity, rank correlation of a rung with the final AUC: " + ", ".join(parts)
+
+
+def _rungs(client: MlflowClient, runs: Sequence[Any]) -> list[int]:
+    """Epochs at which the study's scheduler decided, from what the study recorded."""
+    study = next((run for run in runs if run.data.tags.get("kind") == "study"), None)
+    if study is None or "max_epochs" not in study.data.params:
+        return []
+    run_id, name = study.info.run_id, "search_space.json"
+    if name not in {file.path for file in client.list_artifacts(run_id)}:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+    schedule = Schedule.model_validate(json.loads(text)["schedule"])
+    return schedule.rungs(int(study.data.params["max_epochs"]))

@@ -9,6 +9,7 @@ from ray.tune import Callback
 
 from search_spaces.schema import SearchSpace
 from tuning.ending import Ending, ending
+from tuning.leaderboard import PUBLISHED
 from tuning.live import LiveTable
 from tuning.record import StudyRecord
 
@@ -41,7 +42,7 @@ class RecordTrials(Callback):
             params = self.space.configuration(trial.config).dotted()
             name = f"trial-{number:03d}"
             if self.space.is_published(trial.config):
-                name += " (published)"
+                name += PUBLISHED
             self.run_ids[trial.trial_id] = self.record.open_child("trial", name, params)
             self.table.start(trial.trial_id, name, params)
 

@@ -8,7 +8,13 @@ import pytest
 from rich.console import Console
 
 from tuning.ending import Ending
-from tuning.leaderboard import count_endings, leaderboard_rows, leaderboard_table, verdict
+from tuning.leaderboard import (
+    PUBLISHED,
+    count_endings,
+    leaderboard_rows,
+    leaderboard_table,
+    verdict,
+)
 
 
 def run(name: str, kind: str, status: str | None, auc: float, **metrics: float) -> Any:
@@ -54,13 +60,23 @@ def test_verdict(baseline: float, said: str) -> None:
 
 
 def test_the_table_fits_a_terminal_and_keeps_every_baseline() -> None:
-    longest = "kernel ridge similarity+GIP"
+    longest = "matrix factorisation (NRLMF)"
     runs = [*RUNS, run(longest, "baseline", Ending.FINISHED, 0.3)]
+    runs.append(run(f"trial-006{PUBLISHED}", "trial", Ending.FINISHED, 0.2))
     console = Console(width=80)
     with console.capture() as capture:
         console.print(leaderboard_table(leaderboard_rows(runs), title="a study", top=1))
     shown = capture.get()
-    for part in (longest, "trial-005", "counting", "0.8500 ± 0.0100", "sage", "0.25", "0.0123"):
+    for part in (
+        longest,
+        PUBLISHED,
+        "trial-005",
+        "counting",
+        "0.8500 ± 0.0100",
+        "sage",
+        "0.25",
+        "0.0123",
+    ):
         assert part in shown
     assert "trial-001" not in shown
 

@@ -43,10 +43,7 @@ def mlflow_client() -> MlflowClient:
     Raises:
         InputError: the server does not answer, or the store cannot be opened.
     """
-    for name, value in ENVIRONMENT_DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    # MLflow reads its level when it is imported, and Ray Tune may have imported it before.
-    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
+    _be_quiet()
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
@@ -65,6 +62,13 @@ def mlflow_client() -> MlflowClient:
         ) from error
 
 
+def _be_quiet() -> None:
+    for name, value in ENVIRONMENT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    # MLflow reads its level when it is imported, and Ray Tune may have imported it before.
+    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
+
+
 def make_embedded_store() -> None:
     """Make the SQLite database under the home, unless it is there or another store is in use.
 
@@ -72,6 +76,7 @@ def make_embedded_store() -> None:
     each other's migrations; and one interrupted half-way would leave a database that never opens.
     Here one process makes it, beside its final place, and moves it there when it is whole.
     """
+    _be_quiet()
     database = home() / "mlflow.db"
     if tracking_uri() != f"sqlite:///{database}":
         return

@@ -113,8 +113,9 @@ def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
 
 def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     from tuning.fidelity import fidelity_line
-    from tuning.home import tracking_uri
+    from tuning.home import is_embedded, tracking_uri
     from tuning.leaderboard import leaderboard_table, verdict
+    from tuning.mlflow_client import hide_password
 
     plan = result.plan
     title = f"{plan.name}: {plan.dataset.name}, protocol {plan.protocol.name}, development folds"
@@ -126,8 +127,9 @@ def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     if result.registration:
         model = result.registration
         console.print(f"Model: {model.model}/{model.version}; {model.reason}.")
-    console.print(f"Runs:  experiment {plan.name!r} in {tracking_uri()}", soft_wrap=True)
-    console.print("UI:    mmatune server")
+    store = hide_password(tracking_uri())
+    console.print(f"Runs:  experiment {plan.name!r} in {store}", soft_wrap=True)
+    console.print(f"UI:    {'mmatune server' if is_embedded() else store}")
     if result.registration:
         console.print(f"Next:  mmatune confirm {plan.name}", soft_wrap=True)
         first = plan.dataset.small_molecules[0]

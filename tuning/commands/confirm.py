@@ -105,7 +105,7 @@ def _table(result: Confirmation) -> Table:
         f"{plan.study.name}: {plan.study.dataset.name}, protocol {plan.study.protocol.name},"
         f" {plan.splits} fresh splits"
     )
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("name", no_wrap=True)
     for column in ("AUC ± se", "optimism", "s/fold", "to best", "p"):
         table.add_column(column, justify="right", no_wrap=True)

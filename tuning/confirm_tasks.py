@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
 from model.fresh_splits import DevelopmentPart, fresh_folds
 from model.protocols import Fold, Protocol
 from tuning.ray_session import Resources
+from tuning.worker import worker_device
 
 
 @dataclass(frozen=True)
@@ -69,26 +67,12 @@ def measure_on_fresh_splits(
     return {name: [results[name][index] for index in range(len(seeds))] for name in names}
 
 
-def train_final(
-    configuration: Configuration,
-    dataset: AssociationDataset,
-    pairs: np.ndarray,
-    seed: int,
-    resources: Resources,
-) -> np.ndarray:
-    """(M, S) probabilities after training on all development associations, ``pairs`` (T, 2)."""
-    import ray
-
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_final_task)
-    return ray.get(task.remote(configuration, dataset, pairs, seed))
-
-
 def _train_task(
     configuration: Configuration, part: DevelopmentPart, protocol: Protocol, seed: int
 ) -> OnSplit:
     from model.cross_validation import CrossValidation
 
-    device = _device()
+    device = worker_device()
     folds = fresh_folds(part, protocol, seed)
     started = time.perf_counter()
     validation = CrossValidation(configuration, part.dataset, folds, seed=seed, device=device)
@@ -104,18 +88,3 @@ def _baseline_task(name: str, part: DevelopmentPart, protocol: Protocol, seed: i
     started = time.perf_counter()
     evaluation = evaluate_baseline(BASELINES[name], part.dataset, folds)
     return OnSplit(evaluation.folds, (time.perf_counter() - started) / len(folds))
-
-
-def _final_task(
-    configuration: Configuration, dataset: AssociationDataset, pairs: np.ndarray, seed: int
-) -> np.ndarray:
-    from model.final import final_probabilities
-
-    return final_probabilities(configuration, dataset, pairs, seed=seed, device=_device())
-
-
-def _device() -> str:
-    import torch
-
-    torch.set_num_threads(1)  # many tasks side by side beat one task on many threads
-    return "cuda" if torch.cuda.is_available() else "cpu"

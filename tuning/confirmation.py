@@ -17,7 +17,7 @@ from model.cross_validation import Evaluation
 from model.errors import InputError
 from model.fresh_splits import DevelopmentPart, development_part, fresh_folds
 from model.protocols import development_pairs
-from tuning.confirm_tasks import OnSplit, measure_on_fresh_splits, train_final
+from tuning.confirm_tasks import OnSplit, measure_on_fresh_splits
 from tuning.confirmed_study import Candidate, FinishedStudy
 from tuning.console import console
 from tuning.ending import METRIC, Ending
@@ -27,6 +27,7 @@ from tuning.registry import Registration, confirm_version, find_version, registe
 from tuning.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
 from tuning.study_folder import close_dead_studies, driving
 from tuning.verdict import Measured, Verdict, decide, summary_row
+from tuning.worker import train_final
 
 _FRESH = 0xC0F1  # keeps the seeds of fresh splits apart from those of folds
 

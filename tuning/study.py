@@ -6,11 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from model.autoencoder import Configuration
 from model.baselines import BASELINES
-from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import Fold, development_folds, development_pairs
 from tuning.baseline_cache import cached_evaluation
@@ -22,11 +19,12 @@ from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
 from tuning.plan import StudyPlan
-from tuning.ray_session import Resources, ray_session, trial_resources
+from tuning.ray_session import ray_session, trial_resources
 from tuning.record import StudyRecord, runs_of
 from tuning.registry import Registration, register
 from tuning.search import pick_winner, search
 from tuning.study_folder import close_dead_studies, driving
+from tuning.worker import train_final
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,8 @@ def _search_and_register(
             status.update("training the winner on all development associations ...")
             status.start()
             configuration = plan.space.configuration(winner.config)
-            probability = _train_final(plan, configuration, resources)
+            pairs = development_pairs(plan.dataset, plan.protocol, plan.seed)
+            probability = train_final(configuration, plan.dataset, pairs, plan.seed, resources)
             status.update("registering the model ...")
             registration = register(
                 record.run_id, plan.dataset, probability, _card(plan, winner, configuration)
@@ -123,27 +122,6 @@ def _record_baselines(
             scores[name] = summary[METRIC]
     best = max(scores, key=scores.__getitem__)
     return best, scores[best]
-
-
-def _train_final(plan: StudyPlan, configuration: Configuration, resources: Resources) -> np.ndarray:
-    """Train the winner on all development associations, where a trial would run."""
-    import ray
-
-    pairs = development_pairs(plan.dataset, plan.protocol, plan.seed)
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_final_task)
-    return ray.get(task.remote(configuration, plan.dataset, pairs, plan.seed))
-
-
-def _final_task(
-    configuration: Configuration, dataset: AssociationDataset, pairs: np.ndarray, seed: int
-) -> np.ndarray:
-    import torch
-
-    from model.final import final_probabilities
-
-    torch.set_num_threads(1)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return final_probabilities(configuration, dataset, pairs, seed=seed, device=device)
 
 
 def _card(plan: StudyPlan, winner: Any, configuration: Configuration) -> ModelCard:

@@ -16,6 +16,7 @@ from ray import tune
 from model.datasets import AssociationDataset
 from model.protocols import Fold
 from search_spaces.schema import SearchSpace
+from tuning.worker import worker_device
 
 
 def run_trial(
@@ -35,12 +36,9 @@ def run_trial(
         config: the searched parameters by dotted name.
     """
     # Heavy imports belong here: a reused worker pays for them once, the driver not at all.
-    import torch
-
     from model.cross_validation import CrossValidation
 
-    torch.set_num_threads(1)  # many trials side by side beat one trial on many threads
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = worker_device()
     started = time.perf_counter()
     configuration = space.configuration(config)
     validation = CrossValidation(configuration, dataset, folds, seed=seed, device=device)

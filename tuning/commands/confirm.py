@@ -8,7 +8,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from tuning.commands.tune import DataDirOption
+from tuning.commands.tune import DataDirOption, GpusOption
 from tuning.console import JsonOption, console, print_json
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ def confirm(
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of the study's data, if it is your own.")
     ] = None,
-    gpus_per_trial: Annotated[
-        float | None,
-        typer.Option("--gpus-per-trial", min=0, help="May be a fraction; one where there is any."),
-    ] = None,
+    gpus_per_trial: GpusOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -27,6 +27,10 @@ ProtocolOption = Annotated[
         + f" or {CASE_STUDY}:NAME of a node; `mmatune folds protocols` says what each means.",
     ),
 ]
+GpusOption = Annotated[
+    float | None,
+    typer.Option("--gpus-per-trial", min=0, help="May be a fraction; one where there is any."),
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes folds, search and training.")]
 
 
@@ -42,10 +46,7 @@ def tune(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the study; made up if left out.")
     ] = None,
-    gpus_per_trial: Annotated[
-        float | None,
-        typer.Option("--gpus-per-trial", min=0, help="May be a fraction; one where there is any."),
-    ] = None,
+    gpus_per_trial: GpusOption = None,
     data_dir: DataDirOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,

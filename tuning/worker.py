@@ -1,0 +1,39 @@
+"""What runs on a Ray worker whoever asks for it: its device, and the training of a final model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.autoencoder import Configuration
+from model.datasets import AssociationDataset
+from tuning.ray_session import Resources
+
+
+def worker_device() -> str:
+    """The device of this worker; on a CPU it is left one thread."""
+    import torch
+
+    torch.set_num_threads(1)  # many tasks side by side beat one task on many threads
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def train_final(
+    configuration: Configuration,
+    dataset: AssociationDataset,
+    pairs: np.ndarray,
+    seed: int,
+    resources: Resources,
+) -> np.ndarray:
+    """(M, S) probabilities after training on all development associations, ``pairs`` (T, 2)."""
+    import ray
+
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_final_task)
+    return ray.get(task.remote(configuration, dataset, pairs, seed))
+
+
+def _final_task(
+    configuration: Configuration, dataset: AssociationDataset, pairs: np.ndarray, seed: int
+) -> np.ndarray:
+    from model.final import final_probabilities
+
+    return final_probabilities(configuration, dataset, pairs, seed=seed, device=worker_device())

@@ -28,6 +28,9 @@ class TrainingConfig(Config):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(5e-5, ge=0)
     gradient_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
+    seeds: int = Field(
+        1, ge=1, description="models that differ in their seed alone, probabilities averaged"
+    )
 
 
 class Configuration(Config):
@@ -73,7 +76,7 @@ class MaskedGraphAutoencoder(nn.Module):
         super().__init__()
         self.alpha = config.degree_decoder.alpha
         self.encoder = Encoder(config.encoder, in_dim)
-        self.edge_decoder = EdgeDecoder(config.edge_decoder, config.encoder.out_dim)
+        self.edge_decoder = EdgeDecoder(config.edge_decoder, config.encoder.out_dim, sum(sides))
         self.degree_decoder = DegreeDecoder(config.degree_decoder, config.encoder.out_dim)
         self.head = PropagationHead(config.head, *sides) if config.head.type != "none" else None
 

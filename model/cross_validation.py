@@ -5,23 +5,18 @@ Shape legend: K folds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
 from model.metrics import METRICS, ranking_metrics
 from model.protocols import Fold
+from model.replicas import Replicas
 from model.similarities import Similarities
-from model.training import Trainer
-
-CHECKPOINT = "folds.safetensors"
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Evaluation:
 
 
 class CrossValidation:
-    """A model per fold, trained side by side.
+    """A model per fold, or an ensemble of seeds, trained side by side.
 
     Args:
         seed: fold k trains with a seed derived from (seed, k).
@@ -62,65 +57,42 @@ class CrossValidation:
     ) -> None:
         self.config = config
         self.folds = tuple(folds)
-        similarities = Similarities.of(dataset, device)
-        self.trainers = [
-            Trainer(config, similarities, fold.train_pairs, seed=fold_seed(seed, k))
-            for k, fold in enumerate(self.folds)
-        ]
+        self.replicas = Replicas(
+            config,
+            Similarities.of(dataset, device),
+            [fold.train_pairs for fold in self.folds],
+            [fold_seed(seed, k) for k in range(len(self.folds))],
+        )
 
     @property
     def epoch(self) -> int:
-        return self.trainers[0].epoch
+        return self.replicas.epoch
 
     def train(self, epochs: int) -> float:
         """Train every fold for some epochs more; the mean loss of the last one."""
-        losses = []
-        for trainer in self.trainers:
-            for _ in range(epochs):
-                loss = trainer.train_epoch()
-            losses.append(float(loss))
-        return float(np.mean(losses))
+        return self.replicas.train(epochs)
 
     def evaluate(self) -> Evaluation:
         """Measure every fold on its held-out associations."""
         return Evaluation(
             tuple(
                 ranking_metrics(
-                    trainer.probabilities(fold.held_out),
-                    trainer.probabilities(fold.ranked_against),
+                    self.replicas.probabilities(k, fold.held_out),
+                    self.replicas.probabilities(k, fold.ranked_against),
                     threshold=self.config.edge_decoder.threshold,
                     balance=fold.balance,
                 )
-                for trainer, fold in zip(self.trainers, self.folds, strict=True)
+                for k, fold in enumerate(self.folds)
             )
         )
 
     def save(self, folder: Path) -> None:
-        """Write everything needed to go on, as safetensors (no pickle)."""
-        tensors = {
-            f"{k}.{name}": value.detach().cpu().contiguous()
-            for k, trainer in enumerate(self.trainers)
-            for name, value in trainer.state().items()
-        }
-        metadata = {"epoch": str(self.epoch), "config": json.dumps(self.config.dotted())}
-        save_file(tensors, folder / CHECKPOINT, metadata=metadata)
+        """Write everything needed to go on; see `Replicas.save`."""
+        self.replicas.save(folder)
 
     def load(self, folder: Path) -> None:
-        """Go on from what `save` wrote.
-
-        Raises:
-            ValueError: the checkpoint is of another configuration.
-        """
-        with safe_open(folder / CHECKPOINT, framework="pt") as checkpoint:
-            metadata = checkpoint.metadata()
-            if json.loads(metadata["config"]) != self.config.dotted():
-                raise ValueError(f"{folder / CHECKPOINT} is of another configuration")
-            keys = list(checkpoint.keys())
-            for k, trainer in enumerate(self.trainers):
-                prefix = f"{k}."
-                mine = [key for key in keys if key.startswith(prefix)]
-                state = {key.removeprefix(prefix): checkpoint.get_tensor(key) for key in mine}
-                trainer.load_state(state, int(metadata["epoch"]))
+        """Go on from what `save` wrote; see `Replicas.load`."""
+        self.replicas.load(folder)
 
 
 def fold_seed(seed: int, fold: int) -> int:

@@ -6,8 +6,8 @@ import numpy as np
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
+from model.replicas import Replicas
 from model.similarities import Similarities
-from model.training import Trainer
 
 
 def final_probabilities(
@@ -27,9 +27,8 @@ def final_probabilities(
         (M, S) probability of an association.
     """
     n_mirnas, n_small_molecules = dataset.associations.shape
-    trainer = Trainer(config, Similarities.of(dataset, device), train_pairs, seed=seed)
-    for _ in range(config.training.epochs):
-        trainer.train_epoch()
+    replicas = Replicas(config, Similarities.of(dataset, device), [train_pairs], [seed])
+    replicas.train(config.training.epochs)
     mirna, small_molecule = np.indices((n_mirnas, n_small_molecules))
     pairs = np.stack((mirna.ravel(), small_molecule.ravel() + n_mirnas))
-    return trainer.probabilities(pairs).reshape(n_mirnas, n_small_molecules)
+    return replicas.probabilities(0, pairs).reshape(n_mirnas, n_small_molecules)

@@ -34,6 +34,7 @@ OPTIONS = {
     "features.associations": ["none", "gip"],
     "head.type": ["none", "propagation"],
     "sampled_pairs.per_association": [2, "all"],
+    "edge_decoder.node_bias": [False, True],
 }
 VARIANTS = sorted(
     {
@@ -107,8 +108,8 @@ def test_a_resumed_run_is_bit_for_bit_the_undisturbed_one(
     second.load(tmp_path)
     assert second.epoch == 4
     second.train(3)
-    for mine, theirs in zip(second.trainers, undisturbed.trainers, strict=True):
-        state, expected = mine.state(), theirs.state()
+    for mine, theirs in zip(second.replicas.trainers, undisturbed.replicas.trainers, strict=True):
+        state, expected = mine[0].state(), theirs[0].state()
         assert state.keys() == expected.keys()
         assert all(torch.equal(state[name], expected[name]) for name in state)
     assert second.evaluate() == undisturbed.evaluate()
@@ -122,6 +123,27 @@ def test_a_checkpoint_of_another_configuration_is_refused(
     other = CrossValidation(configuration(**{"mask.rate": 0.5}), tiny, folds, seed=1)
     with pytest.raises(ValueError, match="another configuration"):
         other.load(tmp_path)
+
+
+def test_an_ensemble_averages_models_of_different_seeds(
+    tiny: AssociationDataset, tmp_path: object
+) -> None:
+    folds = development_folds(tiny, HONEST, seed=0)
+    validation = CrossValidation(configuration(**{"training.seeds": 3}), tiny, folds, seed=1)
+    validation.train(3)
+    pairs = folds[1].ranked_against
+    members = [one.probabilities(pairs) for one in validation.replicas.trainers[1]]
+    assert len(members) == 3
+    assert not np.allclose(members[0], members[1])
+    assert not np.allclose(members[1], members[2])
+    assert np.allclose(validation.replicas.probabilities(1, pairs), sum(members) / 3)
+    single = CrossValidation(configuration(), tiny, folds, seed=1)
+    single.train(3)
+    assert np.array_equal(single.replicas.probabilities(1, pairs), members[0])
+    validation.save(tmp_path)
+    resumed = CrossValidation(configuration(**{"training.seeds": 3}), tiny, folds, seed=1)
+    resumed.load(tmp_path)
+    assert resumed.evaluate() == validation.evaluate()
 
 
 def test_folds_differ_in_their_seeds() -> None:
@@ -145,7 +167,7 @@ def test_held_out_associations_cannot_reach_training(
     for dataset in (tiny, blind):
         validation = CrossValidation(configuration(variant), dataset, [fold, fold], seed=0)
         validation.train(3)
-        model = validation.trainers[0]
+        model = validation.replicas.trainers[0][0]
         outcomes.append((weights(model), model.probabilities(fold.ranked_against)))
     assert torch.equal(outcomes[0][0], outcomes[1][0])
     assert np.array_equal(outcomes[0][1], outcomes[1][1])

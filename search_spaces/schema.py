@@ -103,6 +103,11 @@ class SearchSpace(Config):
         for name, parameter in self.search.items():
             for value in parameter.ends():
                 Configuration.from_dotted({**self.fixed, name: value})
+        if self.schedule.first_rung > self.max_epochs:
+            raise ValueError(
+                f"schedule.first_rung is {self.schedule.first_rung} epochs, after the end of the"
+                f" longest trial ({self.max_epochs} epochs)"
+            )
         for point in self.start_points():
             outside = [name for name in self.search if not self.search[name].contains(point[name])]
             if outside:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from model.errors import InputError
-from tuning.commands import data, folds, models, study
+from tuning.commands import bench, data, folds, models, study
 from tuning.commands.baselines import baselines
 from tuning.commands.confirm import confirm
 from tuning.commands.predict import predict
@@ -32,6 +32,7 @@ app.command()(confirm)
 app.add_typer(study.app, name="study")
 app.add_typer(models.app, name="model")
 app.command()(predict)
+app.add_typer(bench.app, name="bench")
 app.command()(server)
 
 

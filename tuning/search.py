@@ -49,7 +49,10 @@ def search(
             tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=StudySearch(
-                    plan.name, plan.space, seed=plan.seed, storage_url=optuna_storage_url()
+                    plan.name,
+                    plan.space,
+                    sampler=optuna.samplers.TPESampler(seed=plan.seed),
+                    storage_url=optuna_storage_url(),
                 ),
                 scheduler=StudyScheduler(plan.space),
                 num_samples=plan.trials,

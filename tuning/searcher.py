@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import optuna
+from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 from ray.tune.search.optuna import OptunaSearch
 
@@ -24,17 +25,19 @@ class StudySearch(OptunaSearch):
     Args:
         study: name of the Optuna study; it is made, and must not exist yet.
         space: what to search; its starting points are evaluated first.
-        seed: of the sampler.
+        sampler: Optuna's; the study's is TPE.
         storage_url: Optuna's database.
     """
 
-    def __init__(self, study: str, space: SearchSpace, *, seed: int, storage_url: str) -> None:
+    def __init__(
+        self, study: str, space: SearchSpace, *, sampler: BaseSampler, storage_url: str
+    ) -> None:
         super().__init__(
             space=distributions(space),
             metric=METRIC,
             mode="max",
             points_to_evaluate=space.start_points(),
-            sampler=optuna.samplers.TPESampler(seed=seed),
+            sampler=sampler,
             study_name=study,
             storage=optuna.storages.RDBStorage(storage_url),
         )

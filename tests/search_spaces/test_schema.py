@@ -81,6 +81,7 @@ def test_a_users_own_file(tmp_path: Path) -> None:
         ({"start_with": [{"mask.rate": 0.9, "encoder.type": "gcn"}]}, ["0.9", "outside"]),
         ({"start_with": ["published"]}, ["start_with"]),
         ({"schedule": {"report_every": 20, "first_rung": 30}}, ["multiple"]),
+        ({"schedule": {"report_every": 20, "first_rung": 400}}, ["first_rung", "400", "longest"]),
         ({"surprise": 1}, ["surprise"]),
     ],
     ids=lambda value: str(value)[:50],

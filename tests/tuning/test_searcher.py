@@ -4,6 +4,7 @@ import math
 
 import optuna
 import pytest
+from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from search_spaces.loading import load_space
@@ -14,7 +15,12 @@ from tuning.searcher import StudySearch
 @pytest.fixture
 def search() -> StudySearch:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return StudySearch("s", load_space("paper"), seed=0, storage_url=optuna_storage_url())
+    return StudySearch(
+        "s",
+        load_space("paper"),
+        sampler=TPESampler(seed=0),
+        storage_url=optuna_storage_url(),
+    )
 
 
 def result(auc: float, epoch: int, **flags: bool) -> dict[str, object]:
@@ -64,7 +70,9 @@ def test_the_same_seed_suggests_the_same(tmp_path_factory: pytest.TempPathFactor
     points = []
     for seed in (1, 1, 2):
         url = f"sqlite:///{tmp_path_factory.mktemp('optuna') / 'o.db'}"
-        search = StudySearch("s", load_space("paper"), seed=seed, storage_url=url)
+        search = StudySearch(
+            "s", load_space("paper"), sampler=TPESampler(seed=seed), storage_url=url
+        )
         points.append([search.suggest(f"t{k}") for k in range(3)])
     assert points[0] == points[1]
     assert points[0][0] == points[2][0]

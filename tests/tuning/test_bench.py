@@ -1,0 +1,101 @@
+"""Benchmarks measure what they say, in turn, and print one document."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from model.autoencoder import Configuration
+from model.protocols import HONEST, development_folds
+from model.similarities import Similarities
+from model.synthetic import demo
+from search_spaces.loading import load_space
+from search_spaces.schema import Schedule
+from tuning.bench.measuring import Figure, in_turn, paired_ratio
+from tuning.bench.published import PublishedLoop
+from tuning.bench.trial import FIVE, ONE, PLAIN, PUBLISHED, bench_trial
+
+
+def test_actions_run_in_turn_after_one_that_does_not_count() -> None:
+    calls: list[str] = []
+    seconds = in_turn({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=3)
+    assert calls == ["a", "b"] * 4
+    assert {name: len(values) for name, values in seconds.items()} == {"a": 3, "b": 3}
+
+
+def test_a_ratio_is_paired_within_a_turn() -> None:
+    # The machine is ten times slower in the second turn; the ratio does not notice.
+    assert paired_ratio([1.0, 10.0, 1.0], [2.0, 20.0, 2.0]) == 0.5
+    assert Figure.of("a", [3.0, 1.0, 2.0], "s") == Figure("a", 2.0, "s", 1.0, 2.0, 3.0, 3)
+
+
+def test_the_published_structure_learns_its_associations() -> None:
+    """It trains a real model: were it to skip work, its time would mean nothing."""
+    torch.manual_seed(0)
+    dataset = demo()
+    fold = development_folds(dataset, HONEST, seed=0)[0]
+    loop = PublishedLoop(Configuration.published(), Similarities.of(dataset), fold.train_pairs)
+    losses = [float(loop.train_epoch()) for _ in range(40)]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_bench_trial_reports_every_figure_per_epoch_and_fold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tuning.bench.trial.EPOCHS", 1)
+    threads = torch.get_num_threads()
+    result = bench_trial(demo(), repeats=1, device="cpu", progress=lambda done, total: None)
+    assert torch.get_num_threads() == threads
+    json.dumps(result, allow_nan=False)
+    figures = {figure["name"]: figure for figure in result["figures"]}
+    assert {PUBLISHED, PLAIN, ONE, FIVE} < figures.keys()
+    assert {figure["unit"] for figure in figures.values()} == {"ms per epoch and fold"}
+    # One repeat: the ratio of whole trainings is that of the figures times the number of folds.
+    expected = 5 * figures[FIVE]["value"] / figures[ONE]["value"]
+    assert result["ratios"]["5 folds / 1 fold"] == pytest.approx(expected)
+
+
+def test_a_search_counts_compute_and_takes_full_budget_trials_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without training: a trial costs one second; the best scores are stopped before their end."""
+    from tuning.bench import search
+
+    results = iter(
+        [
+            {"auc": 0.7, "full_budget": True, "epoch": 60},
+            {"auc": 0.99, "full_budget": False, "epoch": 60, "done": True},
+            {"auc": 0.8, "full_budget": True, "epoch": 60},
+            {"auc": 0.75, "full_budget": True, "epoch": 60},
+        ]
+    )
+    monkeypatch.setattr(search, "_train", lambda *arguments: (next(results), 1.0))
+    points = search.run_search(search.PRODUCT, demo(), load_space("paper"), 3.5, seed=0)
+    assert points == [search.Progress(float(k + 1), best) for k, best in enumerate(BESTS)]
+
+
+BESTS = [0.7, 0.7, 0.8, 0.8]
+
+
+def test_the_share_of_compute_is_infinite_where_random_search_was_never_reached() -> None:
+    from tuning.bench.search import Progress, _share
+
+    random = [Progress(5.0, 0.7), Progress(10.0, 0.8)]
+    assert _share([Progress(1.0, 0.6), Progress(2.0, 0.81)], random) == 0.2
+    assert _share([Progress(9.0, 0.79)], random) == math.inf
+
+
+def test_searches_train_stop_and_are_compared_at_the_same_compute() -> None:
+    """One real search of the product's strategy: ASHA stops some, others reach their budget."""
+    from tuning.bench.search import PRODUCT, run_search
+
+    space = load_space("paper").model_copy(
+        update={
+            "fixed": {"training.epochs": 40, "encoder.layers": 1},
+            "schedule": Schedule(report_every=10, first_rung=20),
+        }
+    )
+    points = run_search(PRODUCT, demo(), space, budget=6.0, seed=0)
+    assert points[-1].seconds >= 6.0 > points[-2].seconds
+    assert 0.5 < points[-1].best < 1

@@ -1,0 +1,117 @@
+"""`mmatune bench`: what things cost on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from tuning.commands.tune import DataDirOption
+from tuning.console import JsonOption, console, print_json
+
+app = typer.Typer(help="Measure what training and searching cost on this machine.")
+
+DatasetOption = Annotated[
+    str, typer.Option("--dataset", help="demo, dataset1, dataset2, or a folder of your own.")
+]
+RepeatsOption = Annotated[int, typer.Option("--repeats", min=1, help="Turns; medians are given.")]
+
+
+@app.command()
+def trial(
+    dataset: DatasetOption = "demo",
+    repeats: RepeatsOption = 15,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Milliseconds per epoch and fold: the published structure, plain PyG, folds batched.
+
+    All in turn on one thread, so that a drift of the machine hits all alike.
+
+    Example: `mmatune bench trial --dataset dataset2`
+    """
+    from model.catalogue import load
+    from tuning.bench.trial import bench_trial
+    from tuning.home import data_folder
+
+    _check_device(device)
+    loaded = load(dataset, data_dir or data_folder())
+    with console.status("bench ...") as status:
+        result = bench_trial(
+            loaded,
+            repeats=repeats,
+            device=device,
+            progress=lambda done, total: status.update(f"turn {done + 1} of {total} ..."),
+        )
+    _show(result, as_json, title=f"bench trial, {loaded.name}, {device}")
+
+
+@app.command()
+def search(
+    dataset: DatasetOption = "demo",
+    space: Annotated[
+        str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
+    ] = "full",
+    budget: Annotated[
+        float, typer.Option("--budget", min=1, help="Seconds of training of each search.")
+    ] = 60,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Searches of each strategy.")] = 5,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """TPE with ASHA, either alone, and random search, with the same compute, without start points.
+
+    It takes strategies x seeds x budget over the number of cores: 13 minutes on 2 cores as is.
+
+    Example: `mmatune bench search --dataset dataset2 --budget 60 --seeds 5`
+    """
+    from model.catalogue import load
+    from search_spaces.loading import load_space
+    from tuning.bench.search import bench_search
+    from tuning.home import data_folder
+
+    loaded = load(dataset, data_dir or data_folder())
+    with console.status("bench ...") as status:
+        result = bench_search(
+            loaded,
+            load_space(space),
+            budget=budget,
+            seeds=range(seeds),
+            processes=len(os.sched_getaffinity(0)),
+            progress=lambda done, total: status.update(f"{done} of {total} searches done ..."),
+        )
+    _show(result, as_json, title=f"bench search, {loaded.name}, space {space}, {budget:g} s each")
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    from model.errors import InputError
+
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"no device {device!r}", where="--device", hint="cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("torch sees no GPU here", where="--device", hint="use --device cpu")
+
+
+def _show(result: dict[str, Any], as_json: bool, *, title: str) -> None:
+    if as_json:
+        print_json(result)
+        return
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    table.add_column("")
+    for column in ("min", "median", "max", "unit"):
+        table.add_column(column, justify="left" if column == "unit" else "right")
+    for figure in result["figures"]:
+        shown = (f"{figure[key]:.3g}" for key in ("min", "median", "max"))
+        table.add_row(figure["name"], *shown, figure["unit"])
+    console.print(table)
+    for name, value in result["ratios"].items():
+        console.print(f"{name}: {value:.2f}")
+    machine = result["machine"]
+    where = machine["gpu"] or f"{machine['processor']}, {machine['cores']} cores"
+    console.print(f"Measured {result['figures'][0]['repeats']} times on {where}.")

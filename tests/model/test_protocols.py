@@ -124,7 +124,7 @@ def test_a_large_group_is_not_sealed_where_it_would_overshoot() -> None:
 def test_which_protocols_seal_a_part(dataset: AssociationDataset) -> None:
     sealing = {name for name, measured in PROTOCOLS.items() if measured.sealed_fraction}
     cold = {"cold-mirna", "cold-small-molecule"}
-    assert sealing == {"honest", "random", "paper-80-10-10"} | cold
+    assert sealing == {"honest", "paper-80-10-10"} | cold
     with pytest.raises(InputError, match="'paper' has no sealed part"):
         sealed_fold(dataset, PAPER, seed=0)
 

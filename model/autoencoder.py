@@ -76,7 +76,7 @@ class MaskedGraphAutoencoder(nn.Module):
         super().__init__()
         self.alpha = config.degree_decoder.alpha
         self.encoder = Encoder(config.encoder, in_dim)
-        self.edge_decoder = EdgeDecoder(config.edge_decoder, config.encoder.out_dim, sum(sides))
+        self.edge_decoder = EdgeDecoder(config.edge_decoder, config.encoder.out_dim)
         self.degree_decoder = DegreeDecoder(config.degree_decoder, config.encoder.out_dim)
         self.head = PropagationHead(config.head, *sides) if config.head.type != "none" else None
 

@@ -26,7 +26,6 @@ class EdgeDecoderConfig(Config):
     type: Literal["hadamard", "concat", "dot", "bilinear"] = "hadamard"
     hidden_dim: int = Field(64, ge=1, description="hidden width of the MLP (hadamard, concat)")
     dropout: float = Field(0.5, ge=0, lt=1, description="on what the decoder reads")
-    node_bias: bool = Field(False, description="add a learned number of each node to the logit")
     threshold: float = Field(
         0.5,
         gt=0,
@@ -48,17 +47,12 @@ class EdgeDecoder(nn.Module):
     """Logit of an association between two nodes.
 
     hadamard: MLP(z_i * z_j); concat: MLP([z_i, z_j]); dot: z_i . z_j; bilinear: z_i W z_j + b.
-    With ``node_bias``, c_i + c_j is added: how popular each node is, free of its features.
-
-    Args:
-        dim: D.
-        n_nodes: N.
 
     Shapes:
         forward: z (N, D), pairs (2, P) int64 -> logits (P,)
     """
 
-    def __init__(self, config: EdgeDecoderConfig, dim: int, n_nodes: int) -> None:
+    def __init__(self, config: EdgeDecoderConfig, dim: int) -> None:
         super().__init__()
         self.kind = config.type
         self.dropout = nn.Dropout(config.dropout)
@@ -70,15 +64,8 @@ class EdgeDecoder(nn.Module):
             bound = dim**-0.5
             self.weight = nn.Parameter(torch.empty(dim, dim).uniform_(-bound, bound))
             self.bias = nn.Parameter(torch.zeros(()))
-        self.node_bias = nn.Parameter(torch.zeros(n_nodes)) if config.node_bias else None
 
     def forward(self, z: Tensor, pairs: Tensor) -> Tensor:
-        logits = self._from_embeddings(z, pairs)
-        if self.node_bias is None:
-            return logits
-        return logits + self.node_bias[pairs[0]] + self.node_bias[pairs[1]]
-
-    def _from_embeddings(self, z: Tensor, pairs: Tensor) -> Tensor:
         if self.kind in ("dot", "bilinear"):
             # Per node, not per pair: the product with W is then N rows, however many pairs.
             z = self.dropout(z)

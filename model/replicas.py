@@ -17,8 +17,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from model.autoencoder import Configuration
+from model.batched.trainer import BatchedTrainer
 from model.similarities import Similarities
-from model.training import Trainer
 
 CHECKPOINT = "replicas.safetensors"
 
@@ -27,7 +27,7 @@ class Replicas:
     """K x R models of one configuration, trained side by side.
 
     Args:
-        train_pairs: K arrays (T, 2), see `Trainer`.
+        train_pairs: K arrays (T, 2), see `BatchedTrainer`.
         seeds: of each set; with a seed ensemble, its other members' are derived from it.
     """
 
@@ -39,41 +39,33 @@ class Replicas:
         seeds: Sequence[int],
     ) -> None:
         self.config = config
-        self.trainers = [
-            [
-                Trainer(config, similarities, pairs, seed=member_seed(seed, member))
-                for member in range(config.training.seeds)
-            ]
-            for pairs, seed in zip(train_pairs, seeds, strict=True)
-        ]
+        self.members = config.training.seeds
+        self.trainer = BatchedTrainer(
+            config,
+            similarities,
+            [pairs for pairs in train_pairs for _ in range(self.members)],
+            [member_seed(seed, member) for seed in seeds for member in range(self.members)],
+        )
 
     @property
     def epoch(self) -> int:
-        return self.trainers[0][0].epoch
+        return self.trainer.epoch
 
     def train(self, epochs: int) -> float:
         """Train every model for some epochs more; the mean loss of the last one."""
-        losses = []
-        for trainer in self._all():
-            for _ in range(epochs):
-                loss = trainer.train_epoch()
-            losses.append(float(loss))
-        return float(np.mean(losses))
+        for _ in range(epochs):
+            losses = self.trainer.train_epoch()
+        return float(losses.mean())
 
     def probabilities(self, k: int, node_pairs: np.ndarray) -> np.ndarray:
         """(P,) probability of (2, P) node pairs by set k's models, averaged over their seeds."""
-        members = [trainer.probabilities(node_pairs) for trainer in self.trainers[k]]
-        return np.mean(members, axis=0)
+        members = slice(k * self.members, (k + 1) * self.members)
+        return self.trainer.probabilities(members, node_pairs).mean(axis=0)
 
     def save(self, folder: Path) -> None:
         """Write everything needed to go on, as safetensors (no pickle)."""
-        tensors = {
-            f"{index}.{name}": value.detach().cpu().contiguous()
-            for index, trainer in enumerate(self._all())
-            for name, value in trainer.state().items()
-        }
         metadata = {"epoch": str(self.epoch), "config": json.dumps(self.config.dotted())}
-        save_file(tensors, folder / CHECKPOINT, metadata=metadata)
+        save_file(self.trainer.state(), folder / CHECKPOINT, metadata=metadata)
 
     def load(self, folder: Path) -> None:
         """Go on from what `save` wrote.
@@ -85,15 +77,8 @@ class Replicas:
             metadata = checkpoint.metadata()
             if json.loads(metadata["config"]) != self.config.dotted():
                 raise ValueError(f"{folder / CHECKPOINT} is of another configuration")
-            keys = list(checkpoint.keys())
-            for index, trainer in enumerate(self._all()):
-                prefix = f"{index}."
-                mine = [key for key in keys if key.startswith(prefix)]
-                state = {key.removeprefix(prefix): checkpoint.get_tensor(key) for key in mine}
-                trainer.load_state(state, int(metadata["epoch"]))
-
-    def _all(self) -> list[Trainer]:
-        return [trainer for members in self.trainers for trainer in members]
+            state = {key: checkpoint.get_tensor(key) for key in checkpoint.keys()}  # noqa: SIM118
+            self.trainer.load_state(state, int(metadata["epoch"]))
 
 
 def member_seed(seed: int, member: int) -> int:

@@ -54,7 +54,7 @@ class Trainer:
         self.sampler = PairSampler(
             config.sampled_pairs, self.pairs, similarities.n_mirnas, self.n_nodes
         )
-        self._seed_epoch()
+        seed_epoch(seed, 0)
         sides = (similarities.n_mirnas, self.n_nodes - similarities.n_mirnas)
         self.model = MaskedGraphAutoencoder(config, self.features.width, sides).to(self.device)
         self.optimizer = torch.optim.Adam(
@@ -66,7 +66,7 @@ class Trainer:
     def train_epoch(self) -> Tensor:
         """One full-graph step: draw a mask and sampled pairs, descend; the loss as a scalar."""
         self.epoch += 1
-        self._seed_epoch()
+        seed_epoch(self.seed, self.epoch)
         self.model.train()
         graph = draw_mask(self.config.mask, self.pairs, self.n_nodes)
         if graph.masked.shape[1] == 0:  # a tiny network and a low mask rate: nothing to learn from
@@ -120,7 +120,8 @@ class Trainer:
     def _evidence(self, edge_index: Tensor) -> Tensor | None:
         return self.propagation(edge_index) if self.propagation else None
 
-    def _seed_epoch(self) -> None:
-        # One stream for each (seed, epoch): no generator state has to be saved or restored.
-        sequence = np.random.SeedSequence([self.seed, self.epoch])
-        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+
+def seed_epoch(seed: int, epoch: int) -> None:
+    """Seed torch's global generator: no state of it has to be saved or restored."""
+    sequence = np.random.SeedSequence([seed, epoch])
+    torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))

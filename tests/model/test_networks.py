@@ -57,7 +57,7 @@ def test_sage_averages_and_gcn_normalises() -> None:
 @pytest.mark.parametrize("kind", ["hadamard", "concat", "dot", "bilinear"])
 def test_edge_decoder_contract(kind: str) -> None:
     torch.manual_seed(0)
-    decoder = EdgeDecoder(EdgeDecoderConfig(type=kind), dim=4, n_nodes=len(Z)).eval()
+    decoder = EdgeDecoder(EdgeDecoderConfig(type=kind), dim=4).eval()
     logits = decoder(Z, PAIRS)
     assert logits.shape == (3,)
     alone = [decoder(Z, PAIRS[:, k : k + 1]).item() for k in range(3)]
@@ -67,23 +67,14 @@ def test_edge_decoder_contract(kind: str) -> None:
 
 
 def test_dot_is_equation_8() -> None:
-    decoder = EdgeDecoder(EdgeDecoderConfig(type="dot"), dim=4, n_nodes=len(Z)).eval()
+    decoder = EdgeDecoder(EdgeDecoderConfig(type="dot"), dim=4).eval()
     assert torch.allclose(decoder(Z, PAIRS), (Z[PAIRS[0]] * Z[PAIRS[1]]).sum(1))
 
 
 def test_bilinear_is_a_quadratic_form() -> None:
-    decoder = EdgeDecoder(EdgeDecoderConfig(type="bilinear"), dim=4, n_nodes=len(Z)).eval()
+    decoder = EdgeDecoder(EdgeDecoderConfig(type="bilinear"), dim=4).eval()
     expected = torch.einsum("pd,de,pe->p", Z[PAIRS[0]], decoder.weight, Z[PAIRS[1]]) + decoder.bias
     assert torch.allclose(decoder(Z, PAIRS), expected, atol=1e-6)
-
-
-def test_node_bias_adds_a_number_of_each_node() -> None:
-    plain = EdgeDecoder(EdgeDecoderConfig(type="dot"), dim=4, n_nodes=len(Z)).eval()
-    biased = EdgeDecoder(EdgeDecoderConfig(type="dot", node_bias=True), dim=4, n_nodes=len(Z))
-    bias = torch.arange(1.0, len(Z) + 1)
-    biased.eval().node_bias.data.copy_(bias)
-    expected = plain(Z, PAIRS) + bias[PAIRS].sum(dim=0)
-    assert torch.allclose(biased(Z, PAIRS), expected, atol=1e-6)
 
 
 def test_degree_decoder_can_learn_degrees() -> None:

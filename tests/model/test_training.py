@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from model.autoencoder import Configuration
+from model.batched.trainer import BatchedTrainer
 from model.cross_validation import CrossValidation, fold_seed
 from model.datasets import AssociationDataset
 from model.final import final_probabilities
@@ -15,39 +16,7 @@ from model.protocols import HONEST, development_folds, sealed_fold
 from model.similarities import Similarities
 from model.synthetic import demo
 from model.training import Trainer
-
-SMALL = {
-    "encoder.hidden_dim": 8,
-    "encoder.out_dim": 8,
-    "edge_decoder.hidden_dim": 8,
-    "degree_decoder.hidden_dim": 8,
-}
-# Every named option at least once with every other option's first value.
-OPTIONS = {
-    "encoder.type": ["gin", "gcn", "sage", "gat", "linear"],
-    "mask.scheme": ["undirected", "per_direction", "path"],
-    "edge_decoder.type": ["hadamard", "concat", "dot", "bilinear"],
-    "sampled_pairs.scheme": ["bipartite", "homogeneous"],
-    "encoder.norm": ["batch", "none"],
-    "degree_decoder.alpha": [0.06, 0.0],
-    "features.transform": ["raw", "centred", "l2"],
-    "features.associations": ["none", "gip"],
-    "head.type": ["none", "propagation"],
-    "sampled_pairs.per_association": [2, "all"],
-    "edge_decoder.node_bias": [False, True],
-}
-VARIANTS = sorted(
-    {
-        tuple({**{name: values[0] for name, values in OPTIONS.items()}, option: value}.items())
-        for option, values in OPTIONS.items()
-        for value in values
-    },
-    key=str,
-)
-
-
-def configuration(variant: tuple[tuple[str, object], ...] = (), **values: object) -> Configuration:
-    return Configuration.from_dotted({**SMALL, **dict(variant), **values})
+from tests.model.options import VARIANTS, configuration
 
 
 def trainer(dataset: AssociationDataset, config: Configuration, seed: int = 0) -> Trainer:
@@ -108,10 +77,9 @@ def test_a_resumed_run_is_bit_for_bit_the_undisturbed_one(
     second.load(tmp_path)
     assert second.epoch == 4
     second.train(3)
-    for mine, theirs in zip(second.replicas.trainers, undisturbed.replicas.trainers, strict=True):
-        state, expected = mine[0].state(), theirs[0].state()
-        assert state.keys() == expected.keys()
-        assert all(torch.equal(state[name], expected[name]) for name in state)
+    state, expected = second.replicas.trainer.state(), undisturbed.replicas.trainer.state()
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(state[name], expected[name]) for name in state)
     assert second.evaluate() == undisturbed.evaluate()
 
 
@@ -132,14 +100,10 @@ def test_an_ensemble_averages_models_of_different_seeds(
     validation = CrossValidation(configuration(**{"training.seeds": 3}), tiny, folds, seed=1)
     validation.train(3)
     pairs = folds[1].ranked_against
-    members = [one.probabilities(pairs) for one in validation.replicas.trainers[1]]
-    assert len(members) == 3
+    members = validation.replicas.trainer.probabilities(slice(3, 6), pairs)
     assert not np.allclose(members[0], members[1])
     assert not np.allclose(members[1], members[2])
     assert np.allclose(validation.replicas.probabilities(1, pairs), sum(members) / 3)
-    single = CrossValidation(configuration(), tiny, folds, seed=1)
-    single.train(3)
-    assert np.array_equal(single.replicas.probabilities(1, pairs), members[0])
     validation.save(tmp_path)
     resumed = CrossValidation(configuration(**{"training.seeds": 3}), tiny, folds, seed=1)
     resumed.load(tmp_path)
@@ -167,8 +131,9 @@ def test_held_out_associations_cannot_reach_training(
     for dataset in (tiny, blind):
         validation = CrossValidation(configuration(variant), dataset, [fold, fold], seed=0)
         validation.train(3)
-        model = validation.replicas.trainers[0][0]
-        outcomes.append((weights(model), model.probabilities(fold.ranked_against)))
+        state = validation.replicas.trainer.state()
+        trained = torch.cat([state[name].flatten() for name in sorted(state)])
+        outcomes.append((trained, validation.replicas.probabilities(0, fold.ranked_against)))
     assert torch.equal(outcomes[0][0], outcomes[1][0])
     assert np.array_equal(outcomes[0][1], outcomes[1][1])
 
@@ -199,11 +164,12 @@ def test_a_good_configuration_beats_a_bad_one_on_the_demo_data() -> None:
 def test_final_probabilities_score_every_pair(tiny: AssociationDataset) -> None:
     config = configuration(**{"training.epochs": 3})
     scores = final_probabilities(config, tiny, tiny.association_pairs, seed=4)
-    model = trainer(tiny, config, seed=4)
+    model = BatchedTrainer(config, Similarities.of(tiny), [tiny.association_pairs], [4])
     for _ in range(3):
         model.train_epoch()
+    expected = model.probabilities(slice(0, 1), np.array([[7], [14]]))[0, 0]
     assert scores.shape == (12, 6)
-    assert scores[7, 2] == pytest.approx(model.probabilities(np.array([[7], [14]]))[0], abs=1e-7)
+    assert scores[7, 2] == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import torch
 
 from model.autoencoder import Configuration
 from model.protocols import HONEST, sealed_fold
@@ -228,6 +229,7 @@ class TestConfirmedStudy:
         from model.cross_validation import CrossValidation
         from model.fresh_splits import DevelopmentPart, fresh_folds
 
+        torch.set_num_threads(1)  # as the workers have: sums depend on how they are split
         _, first, _ = confirmed
         study, dataset = first.plan.study, demo()
         sealed = sealed_fold(dataset, HONEST, study.seed).held_out.T - [0, len(dataset.mirnas)]

@@ -119,7 +119,7 @@ def test_runs_carry_parameters_curves_and_checkpoints(result: StudyResult) -> No
     curve = client.get_metric_history(winner.info.run_id, "auc")
     assert [point.step for point in curve] == [4, 8, 12, 16, 20, 24]
     files = client.list_artifacts(winner.info.run_id, "checkpoint")
-    assert [file.path for file in files] == ["checkpoint/folds.safetensors"]
+    assert [file.path for file in files] == ["checkpoint/replicas.safetensors"]
     parent = client.get_run(result.run_id)
     assert parent.info.status == "FINISHED"
     kept = {file.path for file in client.list_artifacts(result.run_id)}

@@ -1,0 +1,85 @@
+"""Sampled pairs of every replica.
+
+Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from model.batched.graph import Mask, TrainingGraph
+from model.sampling import SampledPairsConfig
+
+
+@dataclass(frozen=True, eq=False)
+class SampledPairs:
+    """What the masked pairs are told apart from; see `Mask` for the shapes.
+
+    ``every_pair`` says that the P pairs are the M * S pairs of the block, in its order.
+    """
+
+    first: Tensor
+    second: Tensor
+    weight: Tensor
+    every_pair: bool = False
+
+
+class PairSampler:
+    """Draws unknown pairs uniformly, with replacement.
+
+    A draw that hits a training association gets weight 0, which leaves the others uniform over the
+    unknown pairs and needs no list of those.
+    """
+
+    def __init__(self, config: SampledPairsConfig, graph: TrainingGraph) -> None:
+        self.config = config
+        self.graph = graph
+        self.n_mirnas = graph.n_mirnas
+        self.n_small_molecules = graph.n_small_molecules
+        self.n_nodes = graph.n_mirnas + graph.n_small_molecules
+        self.known = graph.known.flatten(1)
+        self._all = self._every() if config.per_association == "all" else None
+
+    def draw(self, mask: Mask, generator: Generator) -> SampledPairs:
+        """Pairs for each masked one; those for an unused place have weight 0."""
+        if self._all is not None:
+            return self._all
+        per_association = self.config.per_association
+        assert per_association != "all"
+        weight = mask.weight.repeat(1, per_association)
+        device = weight.device
+        draws = torch.rand((2, *weight.shape), generator=generator, device=device)
+        if self.config.scheme == "bipartite":
+            sizes = (self.n_mirnas, self.n_small_molecules)
+        else:
+            sizes = (self.n_nodes, self.n_nodes)
+        one, other = (
+            (draw * size).to(torch.int64).clamp(max=size - 1)
+            for draw, size in zip(draws, sizes, strict=True)
+        )
+        if self.config.scheme == "bipartite":
+            other = other + self.n_mirnas
+        return self.unknown(torch.minimum(one, other), torch.maximum(one, other), weight)
+
+    def unknown(self, first: Tensor, second: Tensor, weight: Tensor) -> SampledPairs:
+        """Given pairs (B, P), lower node first, without those that are no unknown pair."""
+        crosses = (first < self.n_mirnas) & (second >= self.n_mirnas)
+        code = torch.where(crosses, first * self.n_small_molecules + (second - self.n_mirnas), 0)
+        known = (self.known.gather(1, code) > 0) & crosses
+        return SampledPairs(first, second, weight * (~known & (first != second)))
+
+    def _every(self) -> SampledPairs:
+        replicas, device = len(self.known), self.known.device
+        if self.config.scheme == "bipartite":
+            nodes = torch.arange(self.n_nodes, device=device)
+            first = nodes[: self.n_mirnas].repeat_interleave(self.n_small_molecules)
+            second = nodes[self.n_mirnas :].repeat(self.n_mirnas)
+            weight = 1 - self.known
+            pairs = (first.expand(replicas, -1), second.expand(replicas, -1))
+            return SampledPairs(*pairs, weight, every_pair=True)
+        first, second = torch.triu_indices(self.n_nodes, self.n_nodes, 1, device=device)
+        weight = torch.ones((replicas, len(first)), device=device)
+        return self.unknown(first.expand(replicas, -1), second.expand(replicas, -1), weight)

@@ -12,6 +12,7 @@ import math
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -42,28 +43,56 @@ Key = dict[str, str | int]
 def cached_evaluation(
     name: str, dataset: AssociationDataset, protocol: str, seed: int, folds: Sequence[Fold]
 ) -> Evaluation:
-    """Each fold's metrics of a baseline, from the cache or measured and put there.
-
-    Args:
-        name: a key of `BASELINES`.
-        protocol: name of the protocol that the folds come from.
-        seed: the seed that they come from.
-        folds: development folds; what they hold is compared too, so the name cannot mislead.
-    """
-    key: Key = {
-        "baseline": name,
-        "data_hash": dataset.content_hash,
-        "protocol": protocol,
-        "seed": seed,
-        "folds": _folds_hash(folds),
-        "code": code_version(),
-    }
-    path = _path(key)
-    evaluation = _read(path, key)
+    """Each fold's metrics of a baseline, from the cache or measured and put there; see `Entry`."""
+    entry = Entry.of(name, dataset, protocol, seed, folds)
+    evaluation = entry.read()
     if evaluation is None:
         evaluation = evaluate_baseline(BASELINES[name], dataset, folds)
-        _write(path, key, evaluation)
+        entry.write(evaluation)
     return evaluation
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The place of one baseline's scores in the cache."""
+
+    path: Path
+    key: Key
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        dataset: AssociationDataset,
+        protocol: str,
+        seed: int,
+        folds: Sequence[Fold],
+    ) -> Entry:
+        """The entry of a baseline on these folds.
+
+        Args:
+            name: a key of `BASELINES`.
+            protocol: name of the protocol that the folds come from.
+            seed: the seed that they come from.
+            folds: what they hold is part of the key too, so the name cannot mislead.
+        """
+        key: Key = {
+            "baseline": name,
+            "data_hash": dataset.content_hash,
+            "protocol": protocol,
+            "seed": seed,
+            "folds": _folds_hash(folds),
+            "code": code_version(),
+        }
+        return cls(_path(key), key)
+
+    def read(self) -> Evaluation | None:
+        """What is there; None where there is nothing, or it is not what was written."""
+        return _read(self.path, self.key)
+
+    def write(self, evaluation: Evaluation) -> None:
+        """Put an evaluation there."""
+        _write(self.path, self.key, evaluation)
 
 
 @cache

@@ -11,6 +11,7 @@ from tuning.commands import bench, data, folds, models, study
 from tuning.commands.baselines import baselines
 from tuning.commands.confirm import confirm
 from tuning.commands.predict import predict
+from tuning.commands.reproduce import reproduce
 from tuning.commands.server import server
 from tuning.commands.train import train
 from tuning.commands.tune import tune
@@ -32,6 +33,7 @@ app.command()(confirm)
 app.add_typer(study.app, name="study")
 app.add_typer(models.app, name="model")
 app.command()(predict)
+app.command()(reproduce)
 app.add_typer(bench.app, name="bench")
 app.command()(server)
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.autoencoder import Configuration
+from model.cross_validation import Evaluation
 from model.fresh_splits import DevelopmentPart, fresh_folds
 from model.protocols import Fold, Protocol
+from tuning.baseline_cache import Entry
 from tuning.ray_session import Resources
 from tuning.worker import worker_device
 
@@ -18,11 +20,12 @@ from tuning.worker import worker_device
 class OnSplit:
     """One configuration or baseline on one split: each fold's metrics, and the time they took.
 
-    ``seconds`` is the mean time of a fold, training and scoring, in wall-clock seconds.
+    ``seconds`` is the mean time of a fold, training and scoring, in wall-clock seconds; None for a
+    baseline, whose scores may come from the cache.
     """
 
     folds: tuple[dict[str, float], ...]
-    seconds: float
+    seconds: float | None
 
 
 def measure_on_fresh_splits(
@@ -51,18 +54,29 @@ def measure_on_fresh_splits(
     on_gpu = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_train_task)
     on_cpu = ray.remote(num_cpus=1)(_baseline_task)
     tasks: dict[Any, tuple[str, int]] = {}
+    entries: dict[tuple[str, int], Entry] = {}
+    results: dict[str, dict[int, OnSplit]] = {}
     for index, seed in enumerate(seeds):
+        folds = fresh_folds(part, protocol, seed)
         for name, configuration in configurations.items():
             tasks[on_gpu.remote(configuration, part_there, protocol_there, seed)] = (name, index)
         for name in baselines:
+            entry = Entry.of(name, part.dataset, f"{protocol.name}, fresh", seed, folds)
+            found = entry.read()
+            if found is not None:
+                results.setdefault(name, {})[index] = OnSplit(found.folds, None)
+                continue
+            entries[name, index] = entry
             tasks[on_cpu.remote(name, part_there, protocol_there, seed)] = (name, index)
-    results: dict[str, dict[int, OnSplit]] = {}
     waiting = list(tasks)
     while waiting:
         progress(len(tasks) - len(waiting), len(tasks))
         (done,), waiting = ray.wait(waiting, num_returns=1)
         name, index = tasks[done]
-        results.setdefault(name, {})[index] = ray.get(done)
+        outcome: OnSplit = ray.get(done)
+        results.setdefault(name, {})[index] = outcome
+        if (name, index) in entries:
+            entries[name, index].write(Evaluation(outcome.folds))
     names = (*configurations, *baselines)
     return {name: [results[name][index] for index in range(len(seeds))] for name in names}
 
@@ -85,6 +99,4 @@ def _baseline_task(name: str, part: DevelopmentPart, protocol: Protocol, seed: i
     from model.baselines import BASELINES, evaluate_baseline
 
     folds: tuple[Fold, ...] = fresh_folds(part, protocol, seed)
-    started = time.perf_counter()
-    evaluation = evaluate_baseline(BASELINES[name], part.dataset, folds)
-    return OnSplit(evaluation.folds, (time.perf_counter() - started) / len(folds))
+    return OnSplit(evaluate_baseline(BASELINES[name], part.dataset, folds).folds, None)

@@ -1,7 +1,8 @@
 """`confirm`: measure a study's best configurations anew, choose one, open the sealed part once.
 
-Order matters. Fresh splits decide which configuration is chosen; then the opening of the sealed
-part is written down; then it is scored; then the model is registered; the champion moves last.
+Order matters. Fresh splits decide which configuration is chosen; then, unless a baseline has won,
+the opening of the sealed part is written down; then it is scored; then the model is registered; the
+champion moves last.
 """
 
 from __future__ import annotations
@@ -64,7 +65,11 @@ class ConfirmationPlan:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What came out. ``sealed`` is (model, baseline), None where the protocol seals nothing."""
+    """What came out.
+
+    ``sealed`` is (model, baseline); None where the protocol seals nothing, and where a baseline has
+    won on the fresh splits: then there is nothing left for the sealed part to decide.
+    """
 
     plan: ConfirmationPlan
     rows: list[dict[str, Any]]
@@ -151,11 +156,17 @@ def _measured(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]) -> li
             name=name,
             kind="trial" if name in known else "baseline",
             auc=np.array([fold[METRIC] for split in splits for fold in split.folds]),
-            seconds=float(np.mean([split.seconds for split in splits])),
+            ap=np.array([fold["ap"] for split in splits for fold in split.folds]),
+            seconds=_median_seconds(splits),
             development_auc=known.get(name),
         )
         for name, splits in on_splits.items()
     ]
+
+
+def _median_seconds(splits: list[OnSplit]) -> float | None:
+    seconds = [split.seconds for split in splits if split.seconds is not None]
+    return float(np.median(seconds)) if seconds else None
 
 
 def _record_children(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]) -> None:
@@ -166,7 +177,9 @@ def _record_children(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]
         run_id = record.open_child("confirm", f"confirm {name}", params.get(name, {}))
         record.client.set_tag(run_id, "confirms", name)
         for step, split in enumerate(splits):
-            metrics = {**Evaluation(split.folds).summary(), "seconds": split.seconds}
+            metrics = Evaluation(split.folds).summary()
+            if split.seconds is not None:
+                metrics["seconds"] = split.seconds
             record.log_metrics(run_id, metrics, step=step)
         everything = Evaluation(tuple(fold for split in splits for fold in split.folds))
         record.log_metrics(run_id, everything.summary(), step=len(splits))
@@ -194,7 +207,7 @@ def _open_and_register(
     rows.sort(key=lambda row: -(row["confirmed_auc"] or 0))
     by_name = {row["name"]: row for row in rows}
     sealed, opened, others = None, 0, list[str]()
-    if study.protocol.sealed_fraction:
+    if study.protocol.sealed_fraction and not verdict.winning_baselines:
         others = opened_by_others(study)
         opened = record_opening(study)
         baseline = next(row["name"] for row in rows if row["kind"] == "baseline")

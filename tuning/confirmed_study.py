@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import Protocol
-from model.protocols import protocol as find_protocol
 from tuning.leaderboard import leaderboard_rows
 from tuning.mlflow_client import mlflow_client
 from tuning.record import StudyRecord, runs_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _OWN_TAGS = ("study", "dataset", "data_hash", "protocol", "space", "seed", "mmatune_version")
 
@@ -90,11 +94,21 @@ def read_study(name: str, data: str | None, data_dir: Path) -> FinishedStudy:
     return FinishedStudy(
         name=name,
         dataset=dataset,
-        protocol=find_protocol(tags["protocol"]),
+        protocol=_recorded_protocol(client, own.info.run_id),
         seed=int(tags["seed"]),
         record=StudyRecord(client, experiment.experiment_id, own.info.run_id, tags),
         candidates=candidates,
     )
+
+
+def _recorded_protocol(client: MlflowClient, run_id: str) -> Protocol:
+    """The protocol as the study recorded it, a grouping of the user's own included."""
+    with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
+        path = client.download_artifacts(run_id, "protocol.json", folder)
+        recorded = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(recorded["grouping"], str):
+        recorded["grouping"] = tuple((name, group) for name, group in recorded["grouping"])
+    return Protocol(**recorded)
 
 
 def configuration_from_params(params: Mapping[str, Any]) -> Configuration:

@@ -11,6 +11,7 @@ import numpy as np
 from model.statistics import corrected_resampled_t_test, corrected_standard_error, holm
 
 ALPHA = 0.05  # of the family of all comparisons
+_AS_CHEAP = 1.2
 _NOISE = 1.96  # standard errors; between two studies there is no pairing to use
 
 
@@ -20,15 +21,17 @@ class Measured:
 
     Args:
         name: of the trial or baseline.
-        auc: (J,) of each fold, splits one after another. NaN where training diverged.
-        seconds: training time of one fold on one core or GPU.
+        auc, ap: (J,) of each fold, splits one after another. NaN where training diverged.
+        seconds: median over splits of the training time of one fold, on one core or GPU; None for
+            a baseline.
         development_auc: the score by which the study ranked it.
     """
 
     name: str
     kind: Literal["trial", "baseline"]
     auc: np.ndarray
-    seconds: float
+    ap: np.ndarray
+    seconds: float | None
     development_auc: float | None = None
 
     @property
@@ -65,7 +68,8 @@ class Verdict:
     Args:
         best: highest mean AUC among configurations.
         tied: configurations that are not significantly worse, best first.
-        chosen: the cheapest of them to train.
+        chosen: the cheapest of them to train; those within 20 % of the cheapest count as equally
+            cheap, for times are noisy, and the best of these is chosen.
         winning_baselines: baselines that are significantly better than the best configuration.
     """
 
@@ -108,7 +112,7 @@ def decide(measured: Sequence[Measured], test_train_ratio: float) -> Verdict:
     return Verdict(
         best=best.name,
         tied=tuple(one.name for one in tied),
-        chosen=min(tied, key=lambda one: one.seconds).name,
+        chosen=_cheapest(tied).name,
         comparisons=tuple(comparisons.values()),
         winning_baselines=tuple(
             one.name
@@ -118,16 +122,24 @@ def decide(measured: Sequence[Measured], test_train_ratio: float) -> Verdict:
     )
 
 
+def _cheapest(best_first: Sequence[Measured]) -> Measured:
+    seconds = [one.seconds or 0.0 for one in best_first]
+    limit = _AS_CHEAP * min(seconds)
+    return next(one for one, cost in zip(best_first, seconds, strict=True) if cost <= limit)
+
+
 def summary_row(one: Measured, test_train_ratio: float) -> dict[str, Any]:
     """One line of the confirmation: its score, and how much of the old one was luck."""
     if not one.is_finite:
-        keys = ("confirmed_auc", "standard_error", "optimism")
+        keys = ("confirmed_auc", "standard_error", "ap", "ap_standard_error", "optimism")
         scores: dict[str, float | None] = dict.fromkeys(keys)
     else:
         known = one.development_auc
         scores = {
             "confirmed_auc": one.mean,
             "standard_error": corrected_standard_error(one.auc, test_train_ratio),
+            "ap": float(one.ap.mean()),
+            "ap_standard_error": corrected_standard_error(one.ap, test_train_ratio),
             "optimism": None if known is None else known - one.mean,
         }
     return {

@@ -111,6 +111,8 @@ class TrainingGraph:
         """A mask for each replica, as `model.masking.draw_mask` defines it."""
         if self.config.scheme == "per_direction":
             return self.masked(*(self._bernoulli(generator) for _ in range(2)))
+        if self.config.scheme == "none":
+            return self._unmasked()
         if self.config.scheme == "path":
             walked = self._walks.draw(self.config, generator)
             return self.masked(torch.where(walked, 0.0, 2.0))
@@ -141,6 +143,12 @@ class TrainingGraph:
             weight=weight,
             masked_degree=torch.cat((degree_M, degree_S), dim=1),
         )
+
+    def _unmasked(self) -> Mask:
+        weight = self.valid.to(torch.float32)
+        degrees = torch.cat(self.all_visible.degrees(), dim=1).squeeze(2)
+        second = self.small_molecule + self.n_mirnas
+        return Mask(self.all_visible, self.mirna, second, weight, degrees)
 
     def _bernoulli(self, generator: Generator) -> Tensor:
         return torch.rand(self.valid.shape, generator=generator, device=self.valid.device)

@@ -11,7 +11,7 @@ SMALL = {
 # Every named option at least once with every other option's first value.
 OPTIONS = {
     "encoder.type": ["gin", "gcn", "sage", "gat", "linear"],
-    "mask.scheme": ["undirected", "per_direction", "path"],
+    "mask.scheme": ["undirected", "per_direction", "path", "none"],
     "edge_decoder.type": ["hadamard", "concat", "dot", "bilinear"],
     "sampled_pairs.scheme": ["bipartite", "homogeneous"],
     "encoder.norm": ["batch", "none"],

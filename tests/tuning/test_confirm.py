@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from model.autoencoder import Configuration
+from model.fresh_splits import development_part
 from model.protocols import HONEST, sealed_fold
 from model.synthetic import demo
 from search_spaces.distributions import distributions
@@ -25,7 +26,8 @@ NOISE = np.random.default_rng(0).normal(0, 0.01, (4, 25))
 
 def measured(name: str, mean: float, seconds: float = 1.0, kind: Any = "trial") -> Measured:
     noise = NOISE[sum(map(ord, name)) % len(NOISE)]
-    return Measured(name, kind, mean + noise - noise.mean(), seconds, development_auc=mean + 0.02)
+    auc = mean + noise - noise.mean()
+    return Measured(name, kind, auc, auc - 0.05, seconds, development_auc=mean + 0.02)
 
 
 def test_the_cheapest_of_the_tied_is_chosen() -> None:
@@ -47,7 +49,7 @@ def test_every_comparison_counts_in_the_correction() -> None:
     rng = np.random.default_rng(1)
     noise = rng.normal(0, 0.02, (19, 25))
     others = [
-        Measured(f"other {k}", "trial", 0.899 + one - one.mean(), 1.0)
+        Measured(f"other {k}", "trial", 0.899 + one - one.mean(), one, 1.0)
         for k, one in enumerate(noise)
     ]
     among = next(one for one in decide([*pair, *others], 0.25).comparisons if one.name == "b")
@@ -65,7 +67,8 @@ def test_a_baseline_wins_only_if_it_is_significantly_better() -> None:
 
 
 def test_a_diverged_configuration_is_no_candidate() -> None:
-    diverged = Measured("d", "trial", np.full(25, np.nan), 0.1, development_auc=0.95)
+    nan = np.full(25, np.nan)
+    diverged = Measured("d", "trial", nan, nan, 0.1, development_auc=0.95)
     assert decide([measured("a", 0.8), diverged], 0.25).tied == ("a",)
     assert summary_row(diverged, 0.25)["confirmed_auc"] is None
     with pytest.raises(ValueError, match="finite"):
@@ -103,6 +106,14 @@ def test_a_configuration_survives_the_record(name: str) -> None:
         assert configuration_from_params(logged).dotted() == configuration.dotted()
 
 
+def test_the_best_of_the_cheap_is_chosen_whatever_the_clock_says() -> None:
+    """1.1 s and 1.0 s are the same price; 2 s are not."""
+    trials = [measured("a", 0.9, 2.0), measured("b", 0.8999, 1.1), measured("c", 0.8998, 1.0)]
+    verdict = decide(trials, 0.25)
+    assert verdict.tied == ("a", "b", "c")
+    assert verdict.chosen == "b"
+
+
 def test_fidelity_of_rungs() -> None:
     curves = [{10: a, 30: b, 60: c} for a, b, c in ((1, 3, 1), (2, 2, 2), (3, 1, 3))]
     curves += [{10: 9.0, 20: 0.0}]  # ends before the second rung, last of all
@@ -119,15 +130,23 @@ SPACE = {
     "description": "three small trials",
     "schedule": {"report_every": 5, "first_rung": 5, "reduction_factor": 2},
     "fixed": {
-        "encoder.type": "gcn",
+        # Good enough after ten epochs to beat a count of associations: only then is the sealed part
+        # opened.
+        "features.transform": "centred",
+        "features.associations": "gip",
+        "encoder.type": "sage",
         "encoder.layers": 1,
         "encoder.norm": "none",
+        "head.type": "propagation",
+        "mask.rate": 0.2,
+        "sampled_pairs.per_association": "all",
+        "edge_decoder.type": "bilinear",
         "training.epochs": 10,
     },
     "search": {"training.learning_rate": {"type": "choice", "choices": [0.01, 0.02, 0.03]}},
     "start_with": [{"training.learning_rate": rate} for rate in (0.01, 0.02, 0.03)],
 }
-FAST = ("additive degree", "kernel ridge similarity")
+FAST = ("additive degree",)  # one that does not win, or the sealed part would stay sealed
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +228,51 @@ class TestConfirmedStudy:
         found = resolve(f"demo/{second.registration.version}")
         assert float(found.tags["confirmed_auc"]) == second.sealed[0].auc
         assert second.sealed[0].auc_low < second.sealed[0].auc < second.sealed[0].auc_high
+
+    def test_the_second_confirmation_took_the_baselines_from_the_cache(
+        self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All their scores on all splits are there: no task is left to be sent to Ray."""
+        from model.cross_validation import Evaluation
+        from tuning import confirm_tasks
+        from tuning.ray_session import Resources
+
+        _, first, _ = confirmed
+        part = development_part(demo(), HONEST, first.plan.study.seed)
+        monkeypatch.setattr("ray.put", lambda value: value)
+        found = confirm_tasks.measure_on_fresh_splits(
+            part, HONEST, {}, FAST, first.plan.seeds, Resources(1, 0, 1), lambda done, total: None
+        )
+        for row in first.rows:
+            if row["kind"] == "baseline":
+                folds = tuple(fold for split in found[row["name"]] for fold in split.folds)
+                assert Evaluation(folds).summary()["auc"] == pytest.approx(row["confirmed_auc"])
+
+    def test_a_winning_baseline_leaves_the_sealed_part_sealed(
+        self, confirmed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from dataclasses import replace
+
+        from tuning import confirmation
+        from tuning.commands.confirm import _show
+
+        _, _, second = confirmed
+        lost = replace(second.verdict, winning_baselines=("kernel ridge similarity",))
+        probability = np.full(demo().associations.shape, 0.5)
+        measured = [
+            Measured(row["name"], row["kind"], *[np.full(10, 0.8) + NOISE[0][:10]] * 2, 1.0, 0.8)
+            for row in second.rows
+        ]
+        chosen = second.plan.candidates[0]
+        result = confirmation._open_and_register(
+            second.plan, measured, 0.25, lost, chosen, probability
+        )
+        assert result.sealed is None
+        record = second.plan.study.record
+        assert record.client.get_run(record.run_id).data.tags["sealed_opened"] == "2"  # as before
+        assert not result.registration.is_champion or "champion" in result.registration.reason
+        _show(result)
+        assert "stays sealed" in capsys.readouterr().err
 
     def test_both_confirmations_agree_and_register_once(self, confirmed: Any) -> None:
         from tuning.registry import list_models

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuning.commands.tune import DataDirOption, ProtocolOption, SeedOption
+from tuning.commands.tune import DataDirOption, GroupsOption, ProtocolOption, SeedOption
 from tuning.console import JsonOption, console, print_json
 
 
@@ -15,6 +15,7 @@ def baselines(
         str, typer.Argument(help="demo, dataset1, dataset2, or the folder of your own data.")
     ],
     protocol: ProtocolOption = "honest",
+    groups: GroupsOption = None,
     data_dir: DataDirOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -25,14 +26,14 @@ def baselines(
     """
     from model.baselines import BASELINES
     from model.catalogue import load
+    from model.groups import chosen_protocol
     from model.protocols import development_folds
-    from model.protocols import protocol as find_protocol
     from tuning.baseline_cache import cached_evaluation
     from tuning.home import data_folder
     from tuning.leaderboard import leaderboard_table, score_row
 
     loaded = load(dataset, data_dir or data_folder())
-    measured = find_protocol(protocol)
+    measured = chosen_protocol(protocol, groups, loaded)
     folds = development_folds(loaded, measured, seed)
     rows = []
     for name in BASELINES:

@@ -56,7 +56,7 @@ def _show(result: Confirmation) -> None:
     console.print(_table(result))
     tied = ", ".join(verdict.tied)
     console.print(f"Statistically tied with the best (Holm, 5 %): {tied}.")
-    console.print(f"Chosen, the cheapest of them to train: {verdict.chosen}.")
+    console.print(f"Chosen, the cheapest of them to train (within 20 %): {verdict.chosen}.")
     if result.optimism is not None:
         console.print(
             f"Optimism of the search: {result.optimism:+.4f} AUC, the winner's development score"
@@ -73,6 +73,9 @@ def _show(result: Confirmation) -> None:
 
 
 def _show_sealed(result: Confirmation) -> None:
+    if result.sealed is None and result.verdict.winning_baselines:
+        console.print("The sealed part stays sealed: there is nothing left for it to decide.")
+        return
     if result.sealed is None:
         protocol = result.plan.study.protocol.name
         console.print(f"The protocol {protocol!r} seals nothing: there was no unseen part to open.")
@@ -104,7 +107,7 @@ def _table(result: Confirmation) -> Table:
     )
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("name", no_wrap=True)
-    for column in ("AUC ± se", "optimism", "s/fold", "to best", "p"):
+    for column in ("AUC ± se", "AP ± se", "optimism", "s/fold", "to best", "p"):
         table.add_column(column, justify="right", no_wrap=True)
     comparisons = {one.name: one for one in result.verdict.comparisons}
     for row in result.rows:
@@ -113,10 +116,11 @@ def _table(result: Confirmation) -> Table:
         table.add_row(
             row["name"],
             "diverged" if failed else f"{row['confirmed_auc']:.4f} ± {row['standard_error']:.4f}",
+            "" if failed else f"{row['ap']:.4f} ± {row['ap_standard_error']:.4f}",
             _number(row["optimism"], "+.4f"),
-            f"{row['seconds_per_fold']:.1f}",
+            _number(row["seconds_per_fold"], ".1f"),
             _number(compared.difference if compared else None, "+.4f"),
-            _number(compared.p_holm if compared else None, ".3f"),
+            _number(compared.p_holm if compared else None, ".2g"),
             style="yellow" if row["kind"] == "baseline" else None,
         )
     return table

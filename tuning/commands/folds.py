@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from tuning.commands.tune import DataDirOption, ProtocolOption
+from tuning.commands.tune import DataDirOption, GroupsOption, ProtocolOption
 from tuning.console import JsonOption, console, print_json
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ def export_folds(
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, JSON.")],
     protocol: ProtocolOption = "honest",
+    groups: GroupsOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other folds.")] = 0,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -56,11 +57,11 @@ def export_folds(
     """
     from model.catalogue import load
     from model.folds_file import FoldsFile
-    from model.protocols import protocol as find_protocol
+    from model.groups import chosen_protocol
     from tuning.home import data_folder
 
-    measured = find_protocol(protocol)
-    folds = FoldsFile.of(load(dataset, data_dir or data_folder()), measured, seed)
+    loaded = load(dataset, data_dir or data_folder())
+    folds = FoldsFile.of(loaded, chosen_protocol(protocol, groups, loaded), seed)
     folds.write(out)
     if as_json:
         keys = {"dataset", "data_hash", "protocol", "seed"}

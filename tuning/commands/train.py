@@ -9,7 +9,7 @@ import yaml
 from rich.progress import Progress
 
 from model.errors import InputError
-from tuning.commands.tune import DataDirOption, ProtocolOption, SeedOption
+from tuning.commands.tune import DataDirOption, GroupsOption, ProtocolOption, SeedOption
 from tuning.console import JsonOption, console, print_json
 
 
@@ -25,6 +25,7 @@ def train(
         bool, typer.Option("--published", help="Start from the published code's settings.")
     ] = False,
     protocol: ProtocolOption = "honest",
+    groups: GroupsOption = None,
     data_dir: DataDirOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -36,16 +37,16 @@ def train(
     from model.autoencoder import Configuration
     from model.catalogue import load
     from model.cross_validation import CrossValidation
+    from model.groups import chosen_protocol
     from model.metrics import METRICS
     from model.protocols import development_folds
-    from model.protocols import protocol as find_protocol
     from tuning.home import data_folder
     from tuning.leaderboard import score_row, with_spread
 
     start = Configuration.published() if published else Configuration()
     config = Configuration.from_dotted({**start.dotted(), **_parsed(settings or [])})
-    measured = find_protocol(protocol)
     loaded = load(dataset, data_dir or data_folder())
+    measured = chosen_protocol(protocol, groups, loaded)
     folds = development_folds(loaded, measured, seed)
     validation = CrossValidation(config, loaded, folds, seed=seed)
     with Progress(console=console, transient=True) as progress:

@@ -27,6 +27,14 @@ ProtocolOption = Annotated[
         + f" or {CASE_STUDY}:NAME of a node; `mmatune folds protocols` says what each means.",
     ),
 ]
+GroupsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups",
+        help="A CSV file `name,group` of near-copies that no split may part, in place of the"
+        " protocol's own rule (precursors of one mature miRNA).",
+    ),
+]
 GpusOption = Annotated[
     float | None,
     typer.Option("--gpus-per-trial", min=0, help="May be a fraction; one where there is any."),
@@ -43,6 +51,7 @@ def tune(
     ] = "full",
     trials: Annotated[int, typer.Option("--trials", min=1, help="Configurations to try.")] = 24,
     protocol: ProtocolOption = "honest",
+    groups: GroupsOption = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the study; made up if left out.")
     ] = None,
@@ -56,7 +65,7 @@ def tune(
     Example: `mmatune tune dataset2 --trials 24`
     """
     from model.catalogue import load
-    from model.protocols import protocol as find_protocol
+    from model.groups import chosen_protocol
     from search_spaces.loading import load_space
     from tuning.home import data_folder
     from tuning.plan import StudyPlan
@@ -66,7 +75,7 @@ def tune(
     plan = StudyPlan(
         name=name or f"{loaded.name}-{datetime.now():%Y%m%d-%H%M%S}",
         dataset=loaded,
-        protocol=find_protocol(protocol),
+        protocol=chosen_protocol(protocol, groups, loaded),
         space_name=space,
         space=load_space(space),
         trials=trials,

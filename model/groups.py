@@ -1,0 +1,76 @@
+"""Groups of near-copies from a file of the user's own, in place of a protocol's own rule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from model.folds import Protocol
+from model.protocols import protocol as find_protocol
+from model.readers import Table, place, read_table
+
+COLUMNS = ["name", "group"]
+
+
+def chosen_protocol(name: str, groups: Path | None, dataset: AssociationDataset) -> Protocol:
+    """The protocol of a name, with the groups of a file where one is given; see `with_groups`."""
+    protocol = find_protocol(name)
+    return protocol if groups is None else with_groups(protocol, groups, dataset)
+
+
+def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> Protocol:
+    """The protocol with the groups of a file: members of one group are never split.
+
+    It gets a name of its own, for another grouping is another protocol: the scores of the two are
+    not comparable. A name that the file leaves out is a group by itself.
+
+    Args:
+        path: `.csv` or `.tsv` with the header ``name,group``; a name is a miRNA or a small
+            molecule of the data set.
+
+    Raises:
+        InputError: the protocol groups nothing, or the file is not as it should be; it names file,
+            row and column.
+    """
+    if protocol.grouping == "none":
+        raise InputError(
+            f"the protocol {protocol.name!r} groups nothing",
+            where="--groups",
+            hint="use it with honest, cold-mirna, cold-small-molecule or a case study",
+        )
+    table = read_table(path, "\t" if path.suffix == ".tsv" else ",")
+    pairs = tuple(sorted(_pairs(table, dataset).items()))
+    digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
+    return replace(protocol, name=f"{protocol.name}+groups-{digest[:8]}", grouping=pairs)
+
+
+def _pairs(table: Table, dataset: AssociationDataset) -> dict[str, str]:
+    if table.rows[0] != COLUMNS:
+        raise InputError(
+            f"the header is {','.join(table.rows[0])!r}",
+            where=place(table.path, row=table.lines[0]),
+            hint=f"it must be {','.join(COLUMNS)!r}",
+        )
+    names = {*dataset.mirnas, *dataset.small_molecules}
+    groups: dict[str, str] = {}
+    for line, row in zip(table.lines[1:], table.rows[1:], strict=True):
+        if len(row) != 2 or not row[1].strip():
+            raise InputError(
+                "a row is a name and its group",
+                where=place(table.path, row=line, column=2),
+                hint="leave a name without twins out of the file",
+            )
+        name, group = (cell.strip() for cell in row)
+        if name not in names or name in groups:
+            known = "is there twice" if name in groups else f"is no name of {dataset.name}"
+            raise InputError(
+                f"{name!r} {known}",
+                where=place(table.path, row=line, column=1),
+                hint="each miRNA or small molecule at most once, spelt as in the data set",
+            )
+        groups[name] = group
+    return groups

@@ -1,0 +1,81 @@
+"""Measuring what a table needs: configurations under both protocols, on Ray's workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from model.autoencoder import Configuration
+from model.baselines import BASELINES, score_node_pairs
+from model.datasets import AssociationDataset
+from model.metrics import METRICS, ranking_metrics
+from model.protocols import PROTOCOLS, development_folds
+from tuning.reproduction.targets import DAESTB
+from tuning.worker import worker_device
+
+Folds = list[dict[str, float]]
+
+
+def measure(
+    dataset: AssociationDataset,
+    configurations: Mapping[str, Configuration],
+    protocols: Sequence[str],
+    seeds: Sequence[int],
+    progress: Callable[[int, int], None],
+) -> dict[tuple[str, str], list[Folds]]:
+    """By row and protocol: each seed's folds. Call it within a Ray session."""
+    import ray
+
+    there = ray.put(dataset)
+    remote = ray.remote(num_cpus=1)(_measure)
+    asked = [(row, protocol) for row in configurations for protocol in protocols]
+    tasks: dict[Any, tuple[tuple[str, str], int]] = {
+        remote.remote(there, configurations[row], protocol, seed): ((row, protocol), index)
+        for index, seed in enumerate(seeds)
+        for row, protocol in asked
+    }
+    found: dict[tuple[str, str], dict[int, Folds]] = {key: {} for key in asked}
+    waiting = list(tasks)
+    while waiting:
+        progress(len(tasks) - len(waiting), len(tasks))
+        (done,), waiting = ray.wait(waiting, num_returns=1)
+        key, index = tasks[done]
+        found[key][index] = ray.get(done)
+    return {key: [of_seeds[index] for index in sorted(of_seeds)] for key, of_seeds in found.items()}
+
+
+def measure_daestb(dataset: AssociationDataset, seeds: Sequence[int]) -> list[Folds]:
+    """The baseline like DAESTB, under the protocol of that name; predicted is even log-odds."""
+    results = []
+    for seed in seeds:
+        folds = []
+        for fold in development_folds(dataset, PROTOCOLS[DAESTB.lower()], seed):
+            scores = score_node_pairs(BASELINES["gradient boosting"](dataset, fold))
+            held_out, unknown = scores(fold.held_out), scores(fold.ranked_against)
+            folds.append(ranking_metrics(held_out, unknown, threshold=0.0, balance=fold.balance))
+        results.append(folds)
+    return results
+
+
+def _measure(
+    dataset: AssociationDataset, configuration: Configuration, protocol: str, seed: int
+) -> Folds:
+    from model.cross_validation import CrossValidation
+
+    device = worker_device()
+    folds = development_folds(dataset, PROTOCOLS[protocol], seed)
+    validation = CrossValidation(configuration, dataset, folds, seed=seed, device=device)
+    validation.train(configuration.training.epochs)
+    return list(validation.evaluate().folds)
+
+
+def percent(seeds: list[Folds]) -> dict[str, tuple[float, float]]:
+    """Mean and sd of each metric over all folds and seeds, in percent."""
+    folds = [fold for seed in seeds for fold in seed]
+    values = {name: np.array([100 * fold[name] for fold in folds]) for name in METRICS}
+    return {
+        name: (float(of.mean()), float(of.std(ddof=1)) if len(of) > 1 else 0.0)
+        for name, of in values.items()
+    }

@@ -14,11 +14,12 @@ from model.datasets import AssociationDataset
 from model.inner_cv import Fit, Method, Setting, fit_tuned
 from model.protocols import Fold
 
-# The grid: share of the GIP kernel and ridge strength, on each side.
+# The grid: how the sides are joined; share of the GIP kernel and ridge strength, on each side.
+_FORMS = ("sum", "product")
 _GIP_SHARES_M = (0.0, 0.5, 0.75)
 _GIP_SHARES_S = (0.0, 0.5, 1.0)
 _LAMBDAS_M = (1.0, 3.0, 10.0, 30.0)
-_LAMBDAS_S = (0.1, 1.0)
+_LAMBDAS_S = (0.3, 1.0)
 
 
 def kernel_ridge_similarity(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
@@ -51,21 +52,28 @@ def _tuned(
     shares_M: Sequence[float],
     shares_S: Sequence[float],
 ) -> np.ndarray:
-    grid = list(product(product(shares_M, _LAMBDAS_M), product(shares_S, _LAMBDAS_S)))
+    sides = (product(shares_M, _LAMBDAS_M), product(shares_S, _LAMBDAS_S))
+    grid = list(product(_FORMS, *map(list, sides)))
     return fit_tuned(_method(shares_M, shares_S), grid, dataset, fold)
 
 
 def _method(shares_M: Sequence[float], shares_S: Sequence[float]) -> Method:
-    """Scores K_M (K_M + l_M)^-1 A (K_S + l_S)^-1 K_S for a setting (side, side)."""
+    """Scores of a setting (form, side, side) from the smoothers G = K (K + lambda)^-1 of each side.
+
+    ``product`` is G_M A G_S, ``sum`` G_M A + A G_S: two ridge regressions, one for each side.
+    """
 
     def prepare(dataset: AssociationDataset, a_MS: np.ndarray) -> Fit:
         side_M = _smoothers(dataset.mirna_similarity, a_MS, shares_M, _LAMBDAS_M)
         side_S = _smoothers(dataset.small_molecule_similarity, a_MS.T, shares_S, _LAMBDAS_S)
         # The large product of the two is shared by all settings of the small molecules' side.
         smoothed_MS = {side: matrix @ a_MS for side, matrix in side_M.items()}
+        by_molecule_MS = {side: a_MS @ matrix for side, matrix in side_S.items()}
 
         def fit(setting: Setting) -> np.ndarray:
-            of_M, of_S = setting
+            form, of_M, of_S = setting
+            if form == "sum":
+                return smoothed_MS[of_M] + by_molecule_MS[of_S]
             return smoothed_MS[of_M] @ side_S[of_S]
 
         return fit

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from model.baselines import BASELINES
+from model.calibration import Calibration
 from model.cross_validation import Evaluation
 from model.errors import InputError
 from model.fresh_splits import DevelopmentPart, development_part, fresh_folds
-from model.protocols import development_pairs
+from model.protocols import development_folds, development_pairs
 from tuning.confirm_tasks import OnSplit, measure_on_fresh_splits
 from tuning.confirmed_study import Candidate, FinishedStudy
 from tuning.console import console
@@ -28,7 +29,7 @@ from tuning.registry import Registration, confirm_version, find_version, registe
 from tuning.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
 from tuning.study_folder import close_dead_studies, driving
 from tuning.verdict import Measured, Verdict, decide, summary_row
-from tuning.worker import train_final
+from tuning.worker import train_calibrated
 
 _FRESH = 0xC0F1  # keeps the seeds of fresh splits apart from those of folds
 
@@ -138,8 +139,8 @@ def confirm_study(plan: ConfirmationPlan) -> Confirmation:
             _record_children(plan, on_splits)
             status.update(f"training {verdict.chosen} on all development associations ...")
             chosen = next(one for one in plan.candidates if one.name == verdict.chosen)
-            probability = _train_chosen(plan, part, chosen, resources)
-        return _open_and_register(plan, measured, ratio, verdict, chosen, probability)
+            trained = _train_chosen(plan, part, chosen, resources)
+        return _open_and_register(plan, measured, ratio, verdict, chosen, trained)
 
 
 def _test_train_ratio(plan: ConfirmationPlan, part: DevelopmentPart) -> float:
@@ -188,10 +189,11 @@ def _record_children(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]
 
 def _train_chosen(
     plan: ConfirmationPlan, part: DevelopmentPart, chosen: Candidate, resources: Resources
-) -> np.ndarray:
+) -> tuple[np.ndarray, Calibration]:
     study = plan.study
     pairs = development_pairs(study.dataset, study.protocol, study.seed)
-    return train_final(chosen.configuration, part.dataset, pairs, study.seed, resources)
+    folds = development_folds(study.dataset, study.protocol, study.seed)
+    return train_calibrated(chosen.configuration, part.dataset, folds, pairs, study.seed, resources)
 
 
 def _open_and_register(
@@ -200,8 +202,9 @@ def _open_and_register(
     ratio: float,
     verdict: Verdict,
     chosen: Candidate,
-    probability: np.ndarray,
+    trained: tuple[np.ndarray, Calibration],
 ) -> Confirmation:
+    probability, _ = trained
     study, record = plan.study, plan.study.record
     rows = [summary_row(one, ratio) for one in measured]
     rows.sort(key=lambda row: -(row["confirmed_auc"] or 0))
@@ -224,7 +227,7 @@ def _open_and_register(
     optimism = by_name[plan.candidates[0].name]["optimism"]
     _record_outcome(study, tags, verdict, optimism)
     with console.status("registering the model ..."):
-        number = _registered(plan, chosen, probability)
+        number = _registered(plan, chosen, trained)
         result = Confirmation(
             plan=plan,
             rows=rows,
@@ -257,9 +260,11 @@ def _record_outcome(
     client.set_tag(run_id, "winning_baselines", json.dumps(verdict.winning_baselines))
 
 
-def _registered(plan: ConfirmationPlan, chosen: Candidate, probability: np.ndarray) -> int:
+def _registered(
+    plan: ConfirmationPlan, chosen: Candidate, trained: tuple[np.ndarray, Calibration]
+) -> int:
     """The version of the chosen configuration: the one that `tune` registered, or a new one."""
-    study = plan.study
+    study, (probability, calibration) = plan.study, trained
     card = ModelCard(
         model=study.dataset.name,
         study=study.name,
@@ -269,6 +274,7 @@ def _registered(plan: ConfirmationPlan, chosen: Candidate, probability: np.ndarr
         training="Trained on all development associations for the configuration's full budget; the"
         " sealed part was not trained on.",
         configuration=chosen.configuration.dotted(),
+        calibration=calibration,
     )
     found = find_version(card.model, version_tags(card, study.dataset))
     if found is not None:

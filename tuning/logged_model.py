@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import numpy as np
 
 from model.datasets import AssociationDataset
 from tuning.model_card import ModelCard
+from tuning.reliability_figure import reliability_figure
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,6 +79,11 @@ def log_model(
             mlflow_model=Model(run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id),
         )
         client.log_model_artifacts(logged.model_id, str(saved))
+    client.log_dict(run_id, asdict(card.calibration), "calibration.json")
+    if card.calibration.reliability:
+        client.log_figure(
+            run_id, reliability_figure(card.calibration.reliability), "reliability.png"
+        )
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return logged
@@ -84,10 +91,12 @@ def log_model(
 
 def _signature() -> ModelSignature:
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+    from tuning.scorer import INPUT_COLUMNS, TOP
 
     return ModelSignature(
-        inputs=Schema([ColSpec("string", "mirna"), ColSpec("string", "small_molecule")]),
+        inputs=Schema([ColSpec("string", name, required=False) for name in INPUT_COLUMNS]),
         outputs=Schema(
             [
                 ColSpec("string", "mirna"),
@@ -97,4 +106,5 @@ def _signature() -> ModelSignature:
                 ColSpec("boolean", "known"),
             ]
         ),
+        params=ParamSchema([ParamSpec("top", "long", TOP)]),
     )

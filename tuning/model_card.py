@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from model.calibration import Calibration
 from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import Protocol
@@ -26,6 +27,7 @@ class ModelCard:
         development_auc_sd: its standard deviation over folds and seeds; None for a single fold.
         training: one sentence on how the registered scores came about.
         configuration: the configuration, JSON-compatible.
+        calibration: how its probabilities came about.
 
     Raises:
         InputError: a name MLflow could not address, or a score that is no AUC.
@@ -38,6 +40,7 @@ class ModelCard:
     development_auc_sd: float | None
     training: str
     configuration: Mapping[str, Any]
+    calibration: Calibration
 
     def __post_init__(self) -> None:
         if not self.model.strip() or any(character in self.model for character in "/:@"):
@@ -69,6 +72,23 @@ def version_tags(card: ModelCard, dataset: AssociationDataset) -> dict[str, str]
         **({} if spread is None else {"development_auc_sd": repr(float(spread))}),
         "configuration": json.dumps(dict(card.configuration), sort_keys=True),
     }
+
+
+def _probabilities(calibration: Calibration) -> str:
+    text = (
+        "Were as many associations hidden among the unknown pairs as one development fold held out"
+        f" ({calibration.base_rate:.2%} of them), a probability says what share of the pairs like"
+        " this one would be hidden associations. It is not the share that is truly associated, and"
+        " means nothing for a known association, which was trained on."
+    )
+    measured = calibration.reliability
+    if measured is None:
+        return f"{text} A single fold leaves nothing to check that on."
+    return (
+        f"{text} On folds that the map was not fitted to: Brier score {measured.brier:.4f}, against"
+        f" {measured.brier_constant:.4f} for the same number everywhere; mean gap between"
+        f" predicted and observed {measured.expected_error:.4f} (`reliability.png`)."
+    )
 
 
 _UNCONFIRMED = "It has not been confirmed on data the search did not see."
@@ -113,7 +133,9 @@ def description(card: ModelCard, dataset: AssociationDataset) -> str:
 {card.protocol.meaning} This is a development score: the study chose the configuration by it, so \
 it is optimistic. {_UNCONFIRMED} It is not comparable with a score of another protocol or data set.
 
-**Use it to** rank unknown pairs for follow-up experiments. The score orders pairs; it is not a \
-calibrated probability, and an unknown pair with a low score is not shown to be unassociated. \
+**Probabilities.** {_probabilities(card.calibration)}
+
+**Use it to** rank unknown pairs for follow-up experiments. An unknown pair with a low probability \
+is not shown to be unassociated. \
 **Not for** medical decisions, nor for miRNAs or small molecules outside the data set.
 """

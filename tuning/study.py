@@ -8,7 +8,9 @@ from typing import Any
 
 from model.autoencoder import Configuration
 from model.baselines import BASELINES
+from model.calibration import Calibration
 from model.errors import InputError
+from model.fresh_splits import development_part
 from model.protocols import Fold, development_folds, development_pairs
 from tuning.baseline_cache import cached_evaluation
 from tuning.console import console
@@ -24,7 +26,7 @@ from tuning.record import StudyRecord, runs_of
 from tuning.registry import Registration, register
 from tuning.search import pick_winner, search
 from tuning.study_folder import close_dead_studies, driving
-from tuning.worker import train_final
+from tuning.worker import train_calibrated
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,16 @@ def _search_and_register(
             status.start()
             configuration = plan.space.configuration(winner.config)
             pairs = development_pairs(plan.dataset, plan.protocol, plan.seed)
-            probability = train_final(configuration, plan.dataset, pairs, plan.seed, resources)
+            part = development_part(plan.dataset, plan.protocol, plan.seed)
+            probability, calibration = train_calibrated(
+                configuration, part.dataset, folds, pairs, plan.seed, resources
+            )
             status.update("registering the model ...")
             registration = register(
-                record.run_id, plan.dataset, probability, _card(plan, winner, configuration)
+                record.run_id,
+                plan.dataset,
+                probability,
+                _card(plan, winner, configuration, calibration),
             )
     record.log_json(record.run_id, rows, "leaderboard.json")
     if rows:
@@ -124,7 +132,9 @@ def _record_baselines(
     return best, scores[best]
 
 
-def _card(plan: StudyPlan, winner: Any, configuration: Configuration) -> ModelCard:
+def _card(
+    plan: StudyPlan, winner: Any, configuration: Configuration, calibration: Calibration
+) -> ModelCard:
     spread = winner.last_result[f"{METRIC}_sd"]
     return ModelCard(
         model=plan.dataset.name,
@@ -135,4 +145,5 @@ def _card(plan: StudyPlan, winner: Any, configuration: Configuration) -> ModelCa
         training="Trained on all development associations for the winner's full budget; the sealed"
         " part was not touched.",
         configuration=configuration.dotted(),
+        calibration=calibration,
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from model.autoencoder import Configuration
+from model.calibration import Calibration
 from model.datasets import AssociationDataset
+from model.protocols import Fold
 from tuning.ray_session import Resources
 
 
@@ -24,11 +28,30 @@ def train_final(
     seed: int,
     resources: Resources,
 ) -> np.ndarray:
-    """(M, S) probabilities after training on all development associations, ``pairs`` (T, 2)."""
+    """(M, S) scores after training on all development associations, ``pairs`` (T, 2)."""
     import ray
 
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_final_task)
     return ray.get(task.remote(configuration, dataset, pairs, seed))
+
+
+def train_calibrated(
+    configuration: Configuration,
+    dataset: AssociationDataset,
+    folds: Sequence[Fold],
+    pairs: np.ndarray,
+    seed: int,
+    resources: Resources,
+) -> tuple[np.ndarray, Calibration]:
+    """The model to register: (M, S) probabilities, and what they rest on; see `model/final.py`.
+
+    Args:
+        dataset: without its sealed associations.
+    """
+    import ray
+
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_calibrated_task)
+    return ray.get(task.remote(configuration, dataset, folds, pairs, seed))
 
 
 def _final_task(
@@ -37,3 +60,17 @@ def _final_task(
     from model.final import final_probabilities
 
     return final_probabilities(configuration, dataset, pairs, seed=seed, device=worker_device())
+
+
+def _calibrated_task(
+    configuration: Configuration,
+    dataset: AssociationDataset,
+    folds: Sequence[Fold],
+    pairs: np.ndarray,
+    seed: int,
+) -> tuple[np.ndarray, Calibration]:
+    from model.final import calibrated_probabilities
+
+    return calibrated_probabilities(
+        configuration, dataset, folds, pairs, seed=seed, device=worker_device()
+    )

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from model.autoencoder import Configuration
+from model.calibration import Calibration
 from model.fresh_splits import development_part
 from model.protocols import HONEST, sealed_fold
 from model.synthetic import demo
@@ -258,15 +259,13 @@ class TestConfirmedStudy:
 
         _, _, second = confirmed
         lost = replace(second.verdict, winning_baselines=("kernel ridge similarity",))
-        probability = np.full(demo().associations.shape, 0.5)
+        trained = (np.full(demo().associations.shape, 0.5), Calibration(1.0, -4.0, 0.01, None))
         measured = [
             Measured(row["name"], row["kind"], *[np.full(10, 0.8) + NOISE[0][:10]] * 2, 1.0, 0.8)
             for row in second.rows
         ]
         chosen = second.plan.candidates[0]
-        result = confirmation._open_and_register(
-            second.plan, measured, 0.25, lost, chosen, probability
-        )
+        result = confirmation._open_and_register(second.plan, measured, 0.25, lost, chosen, trained)
         assert result.sealed is None
         record = second.plan.study.record
         assert record.client.get_run(record.run_id).data.tags["sealed_opened"] == "2"  # as before
@@ -333,7 +332,12 @@ class TestConfirmedStudy:
         rows = [measured(one.name, 0.9), measured("ridge", 0.8, kind="baseline")]
         with pytest.raises(KeyboardInterrupt):
             confirmation._open_and_register(
-                second.plan, rows, 0.25, decide(rows, 0.25), one, np.zeros((286, 39))
+                second.plan,
+                rows,
+                0.25,
+                decide(rows, 0.25),
+                one,
+                (np.zeros((286, 39)), Calibration(1.0, -4.0, 0.01, None)),
             )
         tags = record.client.get_run(record.run_id).data.tags
         assert int(tags["sealed_opened"]) == int(before) + 1

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from model.calibration import Calibration
 from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import HONEST
@@ -39,7 +40,9 @@ def registered_home(tmp_path_factory):
         client = mlflow_client()
         experiment = client.create_experiment("e", artifact_location=str(artifact_root() / "e"))
         data = AssociationDataset("toy", MIRNAS, SMALL_MOLECULES, KNOWN, np.eye(4), np.eye(2))
-        card = ModelCard("toy", "first", HONEST, 0.8, 0.01, "For a test.", {})
+        card = ModelCard(
+            "toy", "first", HONEST, 0.8, 0.01, "For a test.", {}, Calibration(1.0, -4.0, 0.01, None)
+        )
         register(client.create_run(experiment).info.run_id, data, PROBABILITY, card)
     return folder
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.calibration import Calibration, Reliability, ReliabilityBin
 from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import HONEST, PAPER
@@ -52,6 +53,12 @@ def dataset(first_association=(0, 0)):
     return AssociationDataset("toy", mirnas, small_molecules, associations, np.eye(M), np.eye(S))
 
 
+RELIABILITY = Reliability(
+    0.01, 0.009, 0.01, 0.05, 0.06, 0.001, (ReliabilityBin(9, 1, 0.1, 0.11, 0.05, 0.2),)
+)
+CALIBRATION = Calibration(1.0, -4.0, 0.01, RELIABILITY)
+
+
 def card(auc=0.8, protocol=HONEST, model="toy"):
     return ModelCard(
         model=model,
@@ -61,6 +68,7 @@ def card(auc=0.8, protocol=HONEST, model="toy"):
         development_auc_sd=0.0125,
         training="Trained for a test.",
         configuration={"encoder": {"kind": "gin"}, "mask_rate": 0.5},
+        calibration=CALIBRATION,
     )
 
 
@@ -306,3 +314,15 @@ def test_a_card_refuses_what_mlflow_could_not_address():
             card(auc)
     with pytest.raises(InputError, match="0 or more"):
         replace(card(), development_auc_sd=float("nan"))
+
+
+def test_the_run_and_the_card_say_what_a_probability_means(run_id, tmp_path):
+    register(run_id, dataset(), np.full((M, S), 0.5), card())
+    client = mlflow_client()
+    files = {file.path for file in client.list_artifacts(run_id)}
+    assert {"calibration.json", "reliability.png"} <= files
+    with open(client.download_artifacts(run_id, "calibration.json", str(tmp_path))) as file:
+        assert json.load(file)["reliability"]["brier"] == 0.009
+    text = client.get_model_version("toy", "1").description
+    assert "1.00% of them" in text
+    assert "Brier score 0.0090, against 0.0100" in text

@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from model.baselines import BASELINES
@@ -159,8 +160,8 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     """Trained again without the sealed associations in the data, it gives the same scores."""
     import dataclasses
 
-    from model.final import final_probabilities
-    from model.protocols import development_pairs
+    from model.final import calibrated_probabilities
+    from model.protocols import development_folds, development_pairs
     from tuning.registry import load, resolve
 
     dataset = result.plan.dataset
@@ -168,9 +169,11 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     erased = dataset.associations.copy()
     erased[sealed[0], sealed[1] - len(dataset.mirnas)] = 0
     params = {k: yaml.safe_load(v) for k, v in _best(result)["params"].items()}
-    probability = final_probabilities(
+    torch.set_num_threads(1)  # as the worker that trained it
+    probability, _ = calibrated_probabilities(
         result.plan.space.configuration({k: params[k] for k in SPACE["search"]}),
         dataclasses.replace(dataset, associations=erased),
+        development_folds(dataset, HONEST, 0),
         development_pairs(dataset, HONEST, 0),
         seed=0,
     )

@@ -150,6 +150,6 @@ def _text(rank: Any) -> str:
 def _caption(found: ModelVersion) -> str:
     study, protocol = found.tags.get("study", "?"), found.tags.get("protocol", "?")
     return (
-        f"Study {study}, protocol {protocol}. Scores order pairs for follow-up experiments; "
-        "they are not calibrated."
+        f"Study {study}, protocol {protocol}. Of the pairs with such a probability this share would"
+        " be hidden associations, were as many hidden as one fold held out; see the model's page."
     )

@@ -11,7 +11,11 @@ from tuning.commands import bench, data, folds, models, study
 from tuning.commands.baselines import baselines
 from tuning.commands.confirm import confirm
 from tuning.commands.predict import predict
+from tuning.commands.promote import promote
+from tuning.commands.pull import pull
+from tuning.commands.report import report
 from tuning.commands.reproduce import reproduce
+from tuning.commands.serve import serve
 from tuning.commands.server import server
 from tuning.commands.train import train
 from tuning.commands.tune import tune
@@ -32,7 +36,11 @@ app.command()(tune)
 app.command()(confirm)
 app.add_typer(study.app, name="study")
 app.add_typer(models.app, name="model")
+app.command()(report)
+app.command()(promote)
 app.command()(predict)
+app.command()(pull)
+app.command()(serve)
 app.command()(reproduce)
 app.add_typer(bench.app, name="bench")
 app.command()(server)

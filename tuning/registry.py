@@ -117,6 +117,17 @@ def confirm_version(
     version = client.get_model_version(model, str(number))
     text = confirmed_description(version.description or "", tags)
     client.update_model_version(model, str(number), description=text)
+    return promote_version(model, number, winning_baselines)
+
+
+def promote_version(model: str, number: int, winning_baselines: Sequence[str]) -> Registration:
+    """Move `champion` to a confirmed version if it may move, see `verdict.may_be_champion`.
+
+    Args:
+        winning_baselines: baselines significantly better than the model.
+    """
+    client = mlflow_client()
+    version = client.get_model_version(model, str(number))
     alias = client.get_registered_model(model).aliases.get(CHAMPION)
     present = None if alias is None else int(alias)
     present_tags = {} if alias is None else client.get_model_version(model, alias).tags

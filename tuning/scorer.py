@@ -15,26 +15,33 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
 INPUT_COLUMNS = ("mirna", "small_molecule")
+TOP = 20  # pairs of a ranking where the parameter `top` does not say
 
 
 class PairScorer(PythonModel):
     """Scores named miRNA-small molecule pairs.
 
-    Input: a DataFrame with the columns `mirna` and `small_molecule`, in either order.
-    Output: one row for each row of the input, with its index and these columns:
+    Input: a DataFrame with the columns `mirna` and `small_molecule`, in either order; or with one
+    of them alone: then each named thing's best unknown pairs are given, as many as the parameter
+    `top` says, best first.
+    Output: one row for each row of the input, with its index (or for each pair of a ranking, with
+    an index of its own), and these columns:
 
     - `mirna`, `small_molecule`: the names
-    - `probability`: the model's score, 0 to 1. It orders pairs; it is not calibrated
+    - `probability`: calibrated on held-out associations, see the model's description for what it
+      is the probability of; it orders pairs as `rank` does
     - `rank`: place of the pair among the U unknown pairs of the whole network, 1 for the best;
       equal scores share the better place. A known association has none: the column holds whole
       numbers and None, which JSON can carry (`.astype("Int64")` makes it a nullable number)
     - `known`: whether the pair was a known association in the training data
 
     Raises (on predict):
-        ValueError: a column is missing, or names are not of this network; no partial answer.
+        MlflowException: both columns are missing, `top` is less than 1, or names are not of this
+            network: a scoring server answers 400. There is no partial answer.
     """
 
     def load_context(self, context) -> None:
@@ -49,10 +56,15 @@ class PairScorer(PythonModel):
     # The hint also keeps MLflow from warning, at every load, that there is none.
     def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
         missing = [column for column in INPUT_COLUMNS if column not in model_input.columns]
+        if len(missing) == 1:
+            top = int((params or {}).get("top", TOP))
+            if top < 1:
+                raise MlflowException.invalid_parameter_value(f"top is {top}; it must be 1 or more")
+            return self._ranking(context, model_input, missing[0], top)
         if missing:
-            raise ValueError(
+            raise MlflowException.invalid_parameter_value(
                 f"the input has no column {' and no column '.join(map(repr, missing))}; "
-                f"it needs {' and '.join(map(repr, INPUT_COLUMNS))}"
+                f"it needs {' or '.join(map(repr, INPUT_COLUMNS))}"
             )
         rows = self.mirnas.get_indexer(model_input["mirna"])
         columns = self.small_molecules.get_indexer(model_input["small_molecule"])
@@ -85,12 +97,30 @@ class PairScorer(PythonModel):
             index=model_input.index,
         )
 
+    def _ranking(self, context, asked: pd.DataFrame, missing: str, top: int) -> pd.DataFrame:
+        """The best unknown pairs of each thing that `asked` names, in the order it names them."""
+        (named,) = set(INPUT_COLUMNS) - {missing}
+        partners = {"mirna": self.mirnas, "small_molecule": self.small_molecules}[missing]
+        pairs = (
+            asked[[named]].drop_duplicates().merge(pd.DataFrame({missing: partners}), how="cross")
+        )
+        scored = self.predict(context, pairs)
+        kept = scored[~scored["known"]]
+        order = kept[named].drop_duplicates().tolist()
+        best = [
+            kept[kept[named] == name].sort_values("probability", ascending=False, kind="stable")
+            for name in order
+        ]
+        return pd.concat([kept.iloc[:0], *(one.head(top) for one in best)], ignore_index=True)
+
     @staticmethod
     def _refuse_unknown_names(unknown: list[str]) -> None:
         if unknown:
             shown = ", ".join(unknown[:10])
             more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
-            raise ValueError(f"not in the network this model was trained on: {shown}{more}")
+            raise MlflowException.invalid_parameter_value(
+                f"not in the network this model was trained on: {shown}{more}"
+            )
 
 
 mlflow.models.set_model(PairScorer())

@@ -1,5 +1,7 @@
 """Baselines: their formulas, and that they know only the training associations."""
 
+import itertools
+
 import numpy as np
 import pytest
 

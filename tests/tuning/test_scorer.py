@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 from scipy.stats import rankdata
 
 from tuning.scorer import PairScorer
@@ -79,13 +80,28 @@ def test_the_answer_is_strict_json(scorer):
 
 def test_unknown_names_are_all_named_and_nothing_is_answered(scorer):
     asked = pairs(("mir-1", "sm-1"), ("mir-99", "sm-1"), ("mir-1", "aspirin"), ("mir-99", "sm-2"))
-    with pytest.raises(ValueError, match=r"miRNA 'mir-99', small molecule 'aspirin'$"):
+    with pytest.raises(MlflowException, match=r"miRNA 'mir-99', small molecule 'aspirin'$"):
         scorer.predict(None, asked)
     many = pairs(*((f"x{i}", "sm-1") for i in range(12)))
-    with pytest.raises(ValueError, match=r"'x9' and 2 more$"):
+    with pytest.raises(MlflowException, match=r"'x9' and 2 more$"):
         scorer.predict(None, many)
 
 
 def test_missing_columns_are_named(scorer):
-    with pytest.raises(ValueError, match="no column 'small_molecule'"):
-        scorer.predict(None, pd.DataFrame({"mirna": ["mir-1"]}))
+    with pytest.raises(MlflowException, match="no column 'small_molecule'"):
+        scorer.predict(None, pd.DataFrame({"name": ["mir-1"]}))
+
+
+def test_a_single_column_is_ranked(scorer, arrays):
+    probability, known = arrays
+    answer = scorer.predict(None, pd.DataFrame({"small_molecule": ["sm-7", "sm-2"]}), {"top": 3})
+    assert answer["small_molecule"].tolist() == ["sm-7"] * 3 + ["sm-2"] * 3
+    assert not answer["known"].any()
+    for column, rows in ((7, answer[:3]), (2, answer[3:])):
+        unknown = probability[~known[:, column], column]
+        assert rows["probability"].tolist() == sorted(unknown, reverse=True)[:3]
+    assert len(scorer.predict(None, pd.DataFrame({"mirna": ["mir-3"]}))) == (~known[3]).sum()
+    with pytest.raises(MlflowException, match="top is 0"):
+        scorer.predict(None, pd.DataFrame({"mirna": ["mir-3"]}), {"top": 0})
+    with pytest.raises(MlflowException, match=r"miRNA 'mir-99'$"):
+        scorer.predict(None, pd.DataFrame({"mirna": ["mir-99"]}))

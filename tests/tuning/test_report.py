@@ -1,0 +1,224 @@
+"""`mmatune report` and `mmatune promote`, on a study written to the record without Ray."""
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.calibration import Calibration, Reliability, ReliabilityBin
+from model.cross_validation import CrossValidation
+from model.errors import InputError
+from model.protocols import HONEST, development_folds
+from model.synthetic import demo
+from search_spaces.schema import SearchSpace
+from tuning.commands.promote import promote
+from tuning.commands.report import report
+from tuning.ending import Ending
+from tuning.home import artifact_root, data_folder
+from tuning.mlflow_client import mlflow_client
+from tuning.model_card import ModelCard
+from tuning.plan import StudyPlan
+from tuning.record import StudyRecord
+from tuning.registry import confirm_version, register, resolve
+from tuning.report.curves import POINTS, fold_curves
+from tuning.report.page import write_page
+from tuning.report.reading import read_report
+
+SPACE = SearchSpace.model_validate(
+    {
+        "description": "a <b>small</b> space",
+        "schedule": {"report_every": 2, "first_rung": 2, "reduction_factor": 2},
+        "fixed": {"encoder.type": "gcn", "encoder.layers": 1, "encoder.norm": "none"}
+        | {"training.epochs": 4},
+        "search": {
+            "training.learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+            "encoder.hidden_dim": {"type": "choice", "choices": [32, 64]},
+            "encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5},
+        },
+    }
+)
+RATES = (0.001, 0.002, 0.01, 0.02, 0.05)
+BINS = (ReliabilityBin(90, 1, 0.01, 0.011, 0.005, 0.02), ReliabilityBin(9, 2, 0.2, 0.2, 0.1, 0.4))
+CALIBRATION = Calibration(1.0, -4.0, 0.01, Reliability(0.01, 0.02, 0.01, 0.05, 0.06, 0.1, BINS))
+
+
+@pytest.fixture(scope="module")
+def study_home(tmp_path_factory):
+    """A study: five full-budget trials, the best one really trained, and one stopped early."""
+    folder, dataset = tmp_path_factory.mktemp("reported"), demo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMATUNE_HOME", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        plan = StudyPlan("told", dataset, HONEST, "test", SPACE, 6, 0, None)
+        record = StudyRecord.create(
+            mlflow_client(),
+            "told",
+            tags=plan.tags(),
+            params={"trials": 6, "max_epochs": 4},
+            artifact_location=artifact_root() / "told",
+        )
+        record.log_json(record.run_id, SPACE.model_dump(), "search_space.json")
+        record.log_json(record.run_id, asdict(HONEST), "protocol.json")
+        best = SPACE.configuration({"training.learning_rate": RATES[-1]})
+        validation = CrossValidation(best, dataset, development_folds(dataset, HONEST, 0), seed=0)
+        validation.train(4)
+        (folder / "checkpoint").mkdir()
+        validation.save(folder / "checkpoint")
+        top = validation.evaluate().summary()["auc"]
+        for number, rate in enumerate((*RATES, 0.0005), start=1):
+            params = SPACE.configuration(
+                {"training.learning_rate": rate, "encoder.hidden_dim": 32 + 32 * (number % 2)}
+                if rate != RATES[-1]
+                else {"training.learning_rate": rate}
+            ).dotted()
+            run_id = record.open_child("trial", f"trial-00{number}", params)
+            final = top - 0.01 * (len(RATES) - number)
+            for epoch, auc in ((2, final - 0.1), (4, final))[: 1 if number == 6 else 2]:
+                metrics = {"auc": auc, "auc_sd": 0.01, "ap": auc, "seconds": float(epoch)}
+                record.log_metrics(run_id, metrics, step=epoch)
+            if rate == RATES[-1]:
+                for file in (folder / "checkpoint").glob("*.safetensors"):
+                    record.client.log_artifact(run_id, str(file), "checkpoint")
+            record.close(run_id, Ending.STOPPED if number == 6 else Ending.FINISHED)
+        run_id = record.open_child("baseline", "degree", {})
+        record.log_metrics(run_id, {"auc": 0.5, "auc_sd": 0.01, "ap": 0.5}, step=0)
+        record.close(run_id, Ending.FINISHED)
+        scores = np.random.default_rng(0).random(dataset.associations.shape)
+        card = ModelCard("demo", "told", HONEST, 0.8, 0.01, "For a test.", {}, CALIBRATION)
+        register(record.run_id, dataset, scores, card)
+        record.close(record.run_id, Ending.FINISHED)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def same_home(study_home, monkeypatch):
+    monkeypatch.setenv("MMATUNE_HOME", str(study_home))
+
+
+def own_run():
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name("told")
+    (run,) = client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
+    return client, run.info.run_id
+
+
+def confirmed(winning=()):
+    """What a confirmation leaves behind."""
+    client, run_id = own_run()
+    row = {"name": "trial-005", "kind": "trial", "development_auc": 0.8, "standard_error": 0.01}
+    document = {
+        "rows": [
+            {**row, "confirmed_auc": 0.7777},
+            {**row, "name": "degree", "kind": "baseline", "confirmed_auc": 0.6},
+        ],
+        "splits": 3,
+        "best": "trial-005",
+        "chosen": "trial-005",
+        "tied": ["trial-005"],
+        "winning_baselines": list(winning),
+        "sealed": None,
+        "model": {"model": "demo", "version": 1, "is_champion": True, "reason": "it was"},
+    }
+    client.log_text(run_id, json.dumps(document), "confirmation.json")
+    return client
+
+
+def test_the_page_is_whole_and_needs_nothing_else(tmp_path, capsys):
+    out = tmp_path / "r.html"
+    report("told", out, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    text = out.read_text(encoding="utf-8")
+    assert found["missing"] == {}
+    for name in ("history", "importance", "parallel", "slices", "rungs", "roc", "calibration"):
+        assert f'id="figure-{name}"' in text
+    assert "Not yet confirmed" in text
+    assert HONEST.meaning in text
+    assert found["data_hash"] in text
+    assert found["top_pairs"][0]["mirna"] in text
+    assert "a &lt;b&gt;small" in text  # names from files are text, not markup
+    body = text.replace(re.search(r"<script>.*?</script>", text, re.S)[0], "")
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", body)
+    assert [one.name for one in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_only_full_budget_trials_are_spoken_for():
+    found = read_report("told", None, data_folder())
+    assert found["importance"]["trials"] == len(RATES)
+    assert sum(found["importance"]["values"].values()) == pytest.approx(1)
+    assert found["rungs"] == [{"epoch": 2, "reached": 6, "stopped": 1}]
+    (audit,) = found["fidelity"]
+    assert (audit["trials"], audit["rank_correlation"]) == (len(RATES), pytest.approx(1))
+    assert found["winner"]["name"] == "trial-005"
+    curves = found["curves"]["folds"]
+    assert len(curves) == HONEST.folds
+    assert np.mean([fold["auc"] for fold in curves]) == pytest.approx(found["winner"]["auc"])
+
+
+def test_curves_are_those_of_the_scores():
+    # One of two held-out associations is above all unknown pairs, one below two of the four.
+    curve = fold_curves(np.array([0.9, 0.4]), np.array([0.5, 0.6, 0.1, 0.2]), balance="1:1")
+    assert curve["auc"] == pytest.approx(0.75)
+    assert dict(zip(curve["fpr"], curve["tpr"], strict=True))[0.5] == 1.0
+    # At 1:1 all 2 and 2 of 4 weigh 1 and 1/2.
+    at = curve["recall"].index(1.0)
+    assert max(p for r, p in zip(curve["recall"], curve["precision"], strict=True) if r == 1) == (
+        pytest.approx(2 / 3, abs=1e-4)
+    ), at
+    rng = np.random.default_rng(0)
+    large = fold_curves(rng.random(500), rng.random(9000), balance="1:1")
+    assert len(large["fpr"]) <= POINTS
+    assert (large["fpr"][-1], large["tpr"][-1]) == (1, 1)
+
+
+def test_a_confirmed_study_shows_its_confirmed_score_and_may_be_promoted(tmp_path, capsys):
+    with pytest.raises(InputError, match="is not confirmed"):
+        promote("told")
+    client = confirmed()
+    with pytest.raises(InputError, match="interrupted"):
+        promote("told")
+    write_page(read_report("told", None, data_folder()), tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "0.7777" in text
+    assert "Not yet confirmed" not in text
+    confirm_version("demo", 1, {"fresh_auc": "0.7777", "fresh_auc_se": "0.01"}, ())
+    client.delete_registered_model_alias("demo", "champion")
+    promote("told", as_json=True)
+    assert json.loads(capsys.readouterr().out)["is_champion"]
+    assert int(resolve("demo@champion").version) == 1
+    # A present champion that is better beyond noise stays.
+    scores = np.random.default_rng(1).random(demo().associations.shape)
+    card = ModelCard("demo", "other", HONEST, 0.9, 0.01, "For a test.", {}, CALIBRATION)
+    register(own_run()[1], demo(), scores, card)
+    confirm_version("demo", 2, {"fresh_auc": "0.9", "fresh_auc_se": "0.01"}, ())
+    with pytest.raises(InputError, match=r"demo/1 may not be champion: version 2 stays champion"):
+        promote("told")
+    confirmed(winning=["degree"])
+    with pytest.raises(InputError, match=r"a baseline wins \(degree\)"):
+        promote("told")
+    assert int(resolve("demo").version) == 2
+
+
+def test_bad_input_is_one_line(tmp_path):
+    for command in (report, promote):
+        with pytest.raises(InputError, match="there is no study 'nothing'"):
+            command("nothing")
+    for out in (tmp_path, tmp_path / "no" / "r.html"):
+        with pytest.raises(InputError, match="--out"):
+            report("told", out)
+
+
+def test_an_interrupted_write_leaves_the_old_page(tmp_path, monkeypatch):
+    out = tmp_path / "r.html"
+    out.write_text("old")
+
+    def cut(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tuning.report.page.os.replace", cut)
+    with pytest.raises(KeyboardInterrupt):
+        write_page(read_report("told", None, data_folder()), out)
+    assert out.read_text() == "old"
+    assert [one for one in Path(tmp_path).iterdir()] == [out]

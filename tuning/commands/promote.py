@@ -1,0 +1,70 @@
+"""`mmatune promote`: make a study's confirmed model the champion."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from model.errors import InputError
+from tuning.console import JsonOption, console, print_json
+
+
+def promote(
+    study: Annotated[str, typer.Argument(help="Name of the study, see `mmatune study list`.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Move `champion` to the version that the study's confirmation chose.
+
+    `mmatune confirm` does so by itself; this is for later, when the alias was taken away or given
+    to another version. It is refused, with the reason, where the confirmation does not support it.
+
+    Example: `mmatune promote dataset2-20260101-120000`
+    """
+    from tuning.registry import promote_version, resolve
+
+    confirmation = _confirmation(study)
+    name, number = confirmation["model"]["model"], int(confirmation["model"]["version"])
+    if "fresh_auc" not in resolve(f"{name}/{number}").tags:
+        raise InputError(
+            f"the confirmation of {study!r} was interrupted before {name}/{number} was marked",
+            where="study",
+            hint=f"`mmatune confirm {study}` does it again",
+        )
+    found = promote_version(name, number, confirmation["winning_baselines"])
+    if not found.is_champion or confirmation["winning_baselines"]:
+        raise InputError(
+            f"{name}/{number} may not be champion: {found.reason}",
+            where=f"study {study}",
+            hint="search further, or confirm another study",
+        )
+    if as_json:
+        print_json(asdict(found))
+    console.print(f"Model: {found.model}/{found.version}; {found.reason}.", markup=False)
+
+
+def _confirmation(study: str) -> dict[str, Any]:
+    """What the study's confirmation left in its record."""
+    from tuning.mlflow_client import mlflow_client
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None or "study" not in experiment.tags:
+        hint = "`mmatune study list` shows what there is"
+        raise InputError(f"there is no study {study!r}", where="study", hint=hint)
+    file = "confirmation.json"
+    for run in runs_of(client, experiment.experiment_id, "tags.kind = 'study'"):
+        if file in {one.path for one in client.list_artifacts(run.info.run_id)}:
+            with tempfile.TemporaryDirectory() as folder:
+                path = client.download_artifacts(run.info.run_id, file, folder)
+                return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    raise InputError(
+        f"{study!r} is not confirmed: nobody knows whether its model beats the baselines",
+        where="study",
+        hint=f"`mmatune confirm {study}` finds out",
+    )

@@ -1,0 +1,159 @@
+"""What a report says, read back from MLflow: one JSON document, drawn by `tuning.report.page`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.errors import InputError
+from model.protocols import protocol
+from search_spaces.schema import SearchSpace
+from tuning.ending import METRIC, Ending
+from tuning.fidelity import rank_correlations
+from tuning.leaderboard import count_endings, leaderboard_rows
+from tuning.leaderboard import verdict as development_verdict
+from tuning.mlflow_client import mlflow_client
+from tuning.record import runs_of
+from tuning.report.importance import importances
+from tuning.report.winner import top_pairs, try_curves
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_AT_ONCE = 8  # requests for curves: a server answers several in the time of one
+
+
+def read_report(name: str, data: str | None, data_dir: Path) -> dict[str, Any]:
+    """Everything the report of a study says.
+
+    What is not there is None, and ``missing`` says why in a sentence per part.
+
+    Args:
+        data: where the data set is, if it is the user's own; needed for the curves of the winner.
+
+    Raises:
+        InputError: there is no such study, or it has not got as far as a first trial.
+    """
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None or "study" not in experiment.tags:
+        hint = "`mmatune study list` shows what there is"
+        raise InputError(f"there is no study {name!r}", where="study", hint=hint)
+    runs = runs_of(
+        client,
+        experiment.experiment_id,
+        # A confirmation's children are in its document; a large study has many.
+        "tags.kind != 'confirm'",
+    )
+    own = next((run for run in runs if run.data.tags.get("kind") == "study"), None)
+    if own is None or not any(run.data.tags.get("kind") == "trial" for run in runs):
+        raise InputError(f"{name!r} has no trial yet: there is nothing to report", where="study")
+    run_id, tags = own.info.run_id, experiment.tags
+    space_document = _artifact(client, run_id, "search_space.json")
+    if space_document is None:
+        raise InputError(f"{name!r} left no search space in its record", where="study")
+    space = SearchSpace.model_validate(space_document)
+    trials = _trials(client, runs)
+    finished = [one for one in trials if one["status"] == Ending.FINISHED]
+    rows = leaderboard_rows(runs)
+    confirmation = _artifact(client, run_id, "confirmation.json")
+    missing: dict[str, str] = {}
+    importance = importances(space, finished, missing)
+    winner = _winner(rows, confirmation)
+    curves = try_curves(name, winner, data, data_dir, missing) if winner else None
+    version, pairs = top_pairs(client, run_id, confirmation, missing)
+    rungs = space.schedule.rungs(int(own.data.params["max_epochs"]))
+    return {
+        "study": name,
+        "dataset": tags["dataset"],
+        "data_hash": tags["data_hash"],
+        "protocol": {
+            "name": tags["protocol"],
+            "meaning": _meaning(client, run_id, tags["protocol"]),
+        },
+        "space": {"name": tags["space"], **space.model_dump(mode="json")},
+        "seed": int(tags["seed"]),
+        "mmatune_version": tags["mmatune_version"],
+        "status": own.data.tags.get("status", "running"),
+        "started": own.info.start_time,
+        "ended": own.info.end_time,
+        "endings": count_endings(runs),
+        "planned_trials": int(own.data.params["trials"]),
+        "trials": trials,
+        "rows": rows,
+        "winner": winner,
+        "development_verdict": development_verdict(rows),
+        "confirmation": confirmation,
+        "sealed_opened": own.data.tags.get("sealed_opened"),
+        "importance": importance,
+        "rungs": [_rung(trials, epoch) for epoch in rungs],
+        "fidelity": rank_correlations(
+            [dict(zip(*one["curve"].values(), strict=True)) for one in finished], rungs
+        ),
+        "curves": curves,
+        "calibration": _artifact(client, run_id, "calibration.json"),
+        "model": version,
+        "top_pairs": pairs,
+        "missing": missing,
+    }
+
+
+def _trials(client: MlflowClient, runs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Every trial in the order of suggestion, with its curve."""
+    found = [run for run in runs if run.data.tags.get("kind") == "trial"]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        curves = list(
+            pool.map(lambda run: client.get_metric_history(run.info.run_id, METRIC), found)
+        )
+    return [
+        {
+            "name": run.info.run_name,
+            "run_id": run.info.run_id,
+            "status": run.data.tags.get("status", "running"),
+            "auc": run.data.metrics.get(METRIC),
+            "seconds": run.data.metrics.get("seconds"),
+            "epochs": max((point.step for point in curve), default=0),
+            "ended": run.info.end_time,
+            "params": dict(run.data.params),
+            "curve": {
+                "epochs": [point.step for point in curve],
+                "auc": [point.value for point in curve],
+            },
+        }
+        for run, curve in zip(found, curves, strict=True)
+    ]
+
+
+def _rung(trials: Sequence[Mapping[str, Any]], epoch: int) -> dict[str, int]:
+    """How many trials came to a rung and how many of them ended there."""
+    reached = [one for one in trials if one["epochs"] >= epoch]
+    ended_here = [one for one in reached if one["epochs"] == epoch]
+    stopped = sum(one["status"] == Ending.STOPPED for one in ended_here)
+    return {"epoch": epoch, "reached": len(reached), "stopped": stopped}
+
+
+def _winner(
+    rows: Sequence[dict[str, Any]], confirmation: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The row of the trial that the confirmation chose or, before one, of the best trial."""
+    trials = [row for row in rows if row["kind"] == "trial"]
+    chosen = confirmation["chosen"] if confirmation else None
+    return next((row for row in trials if row["name"] == chosen), trials[0] if trials else None)
+
+
+def _meaning(client: MlflowClient, run_id: str, name: str) -> str:
+    """What the protocol's score means, in the words of the time when the study was made."""
+    document = _artifact(client, run_id, "protocol.json")
+    return str(document["meaning"] if document else protocol(name).meaning)
+
+
+def _artifact(client: MlflowClient, run_id: str, name: str) -> Any | None:
+    if name not in {file.path for file in client.list_artifacts(run_id)}:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+    return json.loads(text)

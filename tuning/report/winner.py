@@ -1,0 +1,99 @@
+"""What the report says about the winner itself: its curves and its top unknown pairs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.errors import InputError
+from model.protocols import development_folds
+from tuning.confirmed_study import read_study
+from tuning.mlflow_client import mlflow_client
+from tuning.registry import CHAMPION, load
+from tuning.report.curves import winner_curves
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TOP_PAIRS = 25
+_SAME = 1e-3  # AUC; a checkpoint scored on another device differs by rounding
+
+
+def try_curves(
+    name: str,
+    winner: Mapping[str, Any],
+    data: str | None,
+    data_dir: Path,
+    missing: dict[str, str],
+) -> dict[str, Any] | None:
+    """The winner's curves from the checkpoint of its trial; None, and why, where that cannot be."""
+    try:
+        study = read_study(name, data, data_dir)
+        candidate = next(one for one in study.candidates if one.name == winner["name"])
+        folds = development_folds(study.dataset, study.protocol, study.seed)
+        with tempfile.TemporaryDirectory() as folder:
+            client = mlflow_client()
+            if not client.list_artifacts(candidate.run_id, "checkpoint"):
+                missing["curves"] = "The winner's checkpoint is not in its run."
+                return None
+            path = client.download_artifacts(candidate.run_id, "checkpoint", folder)
+            found = winner_curves(
+                candidate.configuration, study.dataset, folds, study.seed, Path(path)
+            )
+    except InputError as error:
+        missing["curves"] = f"Drawn from the study's data, which could not be had: {error}."
+        return None
+    mean = sum(fold["auc"] for fold in found["folds"]) / len(found["folds"])
+    if abs(mean - winner["auc"]) > _SAME:
+        missing["curves"] = (
+            f"The winner's checkpoint scores an AUC of {mean:.4f}, its run says"
+            f" {winner['auc']:.4f}: they do not belong together."
+        )
+        return None
+    return found
+
+
+def top_pairs(
+    client: MlflowClient,
+    run_id: str,
+    confirmation: Mapping[str, Any] | None,
+    missing: dict[str, str],
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]] | None]:
+    """The study's registered version, and the unknown pairs it ranks first."""
+    import pandas as pd
+
+    found_there = client.search_model_versions(f"run_id = '{run_id}'")
+    confirmed = confirmation["model"]["version"] if confirmation else None
+    versions = sorted(
+        found_there, key=lambda one: (int(one.version) == confirmed, int(one.version))
+    )
+    if not versions:
+        missing["top_pairs"] = "The study registered no model."
+        return None, None
+    found = versions[-1]
+    aliases = client.get_registered_model(found.name).aliases
+    version = {
+        "name": found.name,
+        "version": int(found.version),
+        "is_champion": str(aliases.get(CHAMPION)) == str(found.version),
+    }
+    model = load(found)
+    scorer = model.unwrap_python_model()
+    names = [list(scorer.mirnas), list(scorer.small_molecules)]
+    every = pd.MultiIndex.from_product(names, names=["mirna", "small_molecule"])
+    scored: Any = model.predict(every.to_frame(index=False))
+    unknown = scored[~scored["known"].astype(bool)]
+    best = unknown.sort_values("probability", ascending=False, kind="stable").head(TOP_PAIRS)
+    columns = ["mirna", "small_molecule", "probability", "rank"]
+    rows = [
+        {
+            "mirna": str(row["mirna"]),
+            "small_molecule": str(row["small_molecule"]),
+            "probability": float(row["probability"]),
+            "rank": int(row["rank"]),
+        }
+        for row in best[columns].to_dict(orient="records")
+    ]
+    return version, rows

@@ -92,6 +92,12 @@ def test_the_papers_average_is_that_of_its_rows() -> None:
                 assert average == pytest.approx(mean, abs=2e-3), (dataset, metric)
 
 
+def test_the_claim_about_the_printed_ablations() -> None:
+    for dataset in ("dataset1", "dataset2"):
+        rows = paper_figures()["table-3"][dataset]
+        assert rows["w/o mask"]["auc"] - rows["w/o GAE"]["auc"] == pytest.approx(3, abs=1e-9)
+
+
 def test_ablations_hide_nothing() -> None:
     rows = target("table-3", "dataset2", 10).configurations
     assert rows["w/o mask"].mask.scheme == rows["w/o GAE"].mask.scheme == "none"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +140,12 @@ def plot_ranking(frame: pd.DataFrame, title: str, path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write under another name and rename: nobody ever sees half a file."""
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    scratch = path.with_name(f"{path.name}.part")
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        scratch.write_text(text, encoding="utf-8")
         os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _series(part: pd.DataFrame) -> list[tuple[str, pd.Series, pd.Series | None]]:

@@ -142,6 +142,27 @@ def test_a_table_is_measured_printed_and_saved(
     assert not list(tmp_path.rglob("*.part*"))
 
 
+@pytest.mark.ray
+def test_a_case_study_with_a_name_that_is_not_in_the_data(
+    tmp_path: Path,
+    shared_data: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = configuration(**{"training.epochs": 2})
+    monkeypatch.setattr("tuning.reproduction.targets.Configuration.published", lambda epochs: small)
+    arguments = ["reproduce", "table-6", "--data-dir", str(shared_data), "--out", str(tmp_path)]
+    app([*arguments, "--json"], standalone_mode=False)
+    captured = capsys.readouterr()
+    (found,) = json.loads(captured.out)["targets"]
+    rows = {row["name"]: row for row in found["rows"]}
+    assert rows["hsa-mir-135a"]["our rank"] is None
+    assert 1 <= rows["hsa-mir-660"]["our rank"] <= 286
+    assert {row["node"] for row in found["rows"]} == {"CID:5311"}
+    assert "<NA>" not in (tmp_path / "dataset2" / "table-6.md").read_text()
+    assert (tmp_path / "dataset2" / "table-6.png").is_file()
+
+
 def test_an_unknown_target_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     from model.errors import InputError
 

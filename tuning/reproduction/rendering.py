@@ -133,6 +133,7 @@ def plot_ranking(frame: pd.DataFrame, title: str, path: Path) -> None:
     axis.invert_yaxis()
     axis.set_xlabel("rank by our model, 1 is best; blue: known in the data", fontsize=9)
     axis.tick_params(labelsize=8)
+    axis.margins(y=0.01)
     axis.set_title(title, fontsize=10)
     figure.tight_layout()
     _save(figure, path)
@@ -158,7 +159,7 @@ def _series(part: pd.DataFrame) -> list[tuple[str, pd.Series, pd.Series | None]]
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     if "paper_prints" not in frame:
-        return frame
+        return frame.astype(object).where(frame.notna(), "")
     shown = frame[["row", "metric"]].copy()
     shown["paper prints"] = [_number(value) for value in frame["paper_prints"]]
     for column in frame.columns:

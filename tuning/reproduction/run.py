@@ -110,7 +110,8 @@ def reproduce_case(
     everything = pd.concat(frames)
     write_text(folder / f"{name}.csv", everything.to_csv(index=False))
     write_text(folder / f"{name}.md", f"# {title}\n\n" + "\n".join(sections))
-    labelled = everything.assign(name=everything["node"] + ": " + everything["name"])
+    found = everything[everything["our rank"].notna()]  # a name may not be in the data
+    labelled = found.assign(name=found["node"] + ": " + found["is"])
     plot_ranking(labelled, f"{title} (labels mended)", folder / f"{name}.png")
     return {"target": name, "epochs": epochs, "cases": cases, "rows": _records(everything)}
 

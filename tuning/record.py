@@ -24,7 +24,8 @@ _MLFLOW_STATUS = {
     Ending.FAILED: "FAILED",
     Ending.KILLED: "KILLED",
 }
-_CURVES = (*METRICS, *(f"{name}_sd" for name in METRICS), "loss", "seconds")
+_TIMES = ("seconds", "device_seconds", "setup_seconds")
+_CURVES = (*METRICS, *(f"{name}_sd" for name in METRICS), "loss", *_TIMES)
 
 
 class StudyRecord:

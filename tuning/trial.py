@@ -29,17 +29,18 @@ def run_trial(
 ) -> None:
     """Train, report every ``report_every`` epochs, save a checkpoint at each rung and at the end.
 
-    Reports ``epoch``, ``full_budget``, ``loss``, ``seconds`` (wall, since the trial started on
-    this worker), ``fold_auc`` and the mean and sd over folds of every metric.
+    Reports ``epoch``, ``full_budget``, ``loss``, ``fold_auc``, the mean and sd over folds of every
+    metric, ``seconds`` (wall, since the trial started on this worker), of these
+    ``device_seconds`` in training and evaluation and ``setup_seconds`` before the first epoch.
 
     Args:
         config: the searched parameters by dotted name.
     """
     # Heavy imports belong here: a reused worker pays for them once, the driver not at all.
+    started = time.perf_counter()
     from model.cross_validation import CrossValidation
 
     device = worker_device()
-    started = time.perf_counter()
     configuration = space.configuration(config)
     validation = CrossValidation(configuration, dataset, folds, seed=seed, device=device)
     checkpoint = tune.get_checkpoint()
@@ -47,9 +48,12 @@ def run_trial(
         with checkpoint.as_directory() as folder:
             validation.load(Path(folder))
     budget = configuration.training.epochs
+    setup, busy = time.perf_counter() - started, 0.0
     while validation.epoch < budget:
+        began = time.perf_counter()
         loss = validation.train(min(space.schedule.report_every, budget - validation.epoch))
         evaluation = validation.evaluate()
+        busy += time.perf_counter() - began
         metrics: dict[str, Any] = {
             **evaluation.summary(),
             "fold_auc": [fold["auc"] for fold in evaluation.folds],
@@ -57,6 +61,8 @@ def run_trial(
             "epoch": validation.epoch,
             "full_budget": validation.epoch == budget,
             "seconds": time.perf_counter() - started,
+            "device_seconds": busy,
+            "setup_seconds": setup,
             "device": device,
         }
         if validation.epoch == budget or validation.epoch in space.schedule.rungs(budget):

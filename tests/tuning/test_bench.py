@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -99,3 +101,24 @@ def test_searches_train_stop_and_are_compared_at_the_same_compute() -> None:
     points = run_search(PRODUCT, demo(), space, budget=6.0, seed=0)
     assert points[-1].seconds >= 6.0 > points[-2].seconds
     assert 0.5 < points[-1].best < 1
+
+
+@pytest.mark.ray
+def test_a_study_is_measured_and_leaves_nothing(home: Path) -> None:
+    from tuning.bench.study import bench_study
+
+    space = load_space("paper").model_copy(
+        update={
+            "fixed": {"training.epochs": 20, "encoder.layers": 1},
+            "schedule": Schedule(report_every=10, first_rung=10),
+        }
+    )
+    result = bench_study(demo(), "small", space, trials=3)
+    figures = {figure["name"]: figure for figure in result["figures"]}
+    ratios = result["ratios"]
+    busy, wall = figures["training and evaluation"]["value"], figures["wall of the search"]["value"]
+    assert 0 < ratios["useful compute"] == pytest.approx(busy / (result["machine"]["cores"] * wall))
+    assert 0 < ratios["useful compute, of the command"] < ratios["useful compute"] <= 1
+    assert 0 < ratios["MLflow's share"] < 1
+    assert os.environ["MMATUNE_HOME"] == str(home)
+    assert not list(home.iterdir())

@@ -264,7 +264,7 @@ class TestConfirmedStudy:
         command = [sys.executable, "-c", "from tuning.cli import main; main()", "confirm", "tiny"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         process = subprocess.Popen(
-            [*command, "--splits", "200"],
+            [*command, "--splits", "20"],
             env=environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -273,7 +273,7 @@ class TestConfirmedStudy:
         try:
             _wait_for_a_training(process)
             os.kill(process.pid, signal.SIGINT)
-            stderr = process.communicate(timeout=60)[1]
+            stderr = process.communicate(timeout=120)[1]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -87,6 +87,30 @@ def search(
     _show(result, as_json, title=f"bench search, {loaded.name}, space {space}, {budget:g} s each")
 
 
+@app.command()
+def study(
+    dataset: DatasetOption = "demo",
+    space: Annotated[
+        str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
+    ] = "full",
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Configurations to try.")] = 24,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study that is thrown away: how much of it is training, and where the rest goes.
+
+    Example: `mmatune bench study --dataset dataset2`
+    """
+    from model.catalogue import load
+    from search_spaces.loading import load_space
+    from tuning.bench.study import bench_study
+    from tuning.home import data_folder
+
+    loaded = load(dataset, data_dir or data_folder())
+    result = bench_study(loaded, space, load_space(space), trials)
+    _show(result, as_json, title=f"bench study, {loaded.name}, space {space}, {trials} trials")
+
+
 def _check_device(device: str) -> None:
     import torch
 

@@ -1,0 +1,103 @@
+"""`bench study`: how much of a study's time is training, and where the rest goes."""
+
+from __future__ import annotations
+
+import cProfile
+import os
+import pstats
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+from model.datasets import AssociationDataset
+from model.protocols import HONEST
+from search_spaces.schema import SearchSpace
+from tuning.bench.measuring import Figure, document
+from tuning.ending import METRIC
+
+REUSED = 1.0  # seconds of set-up: a worker that imports torch takes several
+
+
+def bench_study(
+    dataset: AssociationDataset, space_name: str, space: SearchSpace, trials: int
+) -> dict[str, Any]:
+    """Run one study in a home of its own, thrown away afterwards.
+
+    ``useful compute`` is training and evaluation of all trials over (workers x wall), where wall is
+    from the first trial's start to the last one's end; ``of the command`` counts everything from
+    the baselines to the registered model. MLflow's share is the driver's time in MLflow's
+    client over the wall of the command; trials run beside it.
+    """
+    from tuning.mlflow_client import mlflow_client
+    from tuning.plan import StudyPlan
+    from tuning.record import runs_of
+    from tuning.study import run_study
+
+    with _home():
+        plan = StudyPlan("bench", dataset, HONEST, space_name, space, trials, 0, None)
+        profile = cProfile.Profile()
+        began = time.perf_counter()
+        profile.enable()
+        result = run_study(plan)
+        profile.disable()
+        whole = time.perf_counter() - began
+        client = mlflow_client()
+        runs = runs_of(client, result.experiment_id, "tags.kind = 'trial'")
+        counts = [len(client.get_metric_history(run.info.run_id, METRIC)) for run in runs]
+    workers = len(os.sched_getaffinity(0))
+    started = min(run.info.start_time for run in runs) / 1000
+    wall = max(run.info.end_time for run in runs) / 1000 - started
+    metrics = [run.data.metrics for run in runs]
+    busy = sum(one["device_seconds"] for one in metrics)
+    setups = [one["setup_seconds"] for one in metrics]
+    slow = [setup for setup in setups if setup > REUSED]
+    # What a trial does beside training, evaluating and setting up: it reports, and waits for that.
+    reports = [
+        1000 * (one["seconds"] - one["device_seconds"] - one["setup_seconds"]) / count
+        for one, count in zip(metrics, counts, strict=True)
+    ]
+    figures = [
+        Figure.of("wall of the search", [wall], "s"),
+        Figure.of("wall of the command", [whole], "s"),
+        Figure.of("training and evaluation", [busy], "s, all trials"),
+        Figure.of("set-up, first trial of a worker", slow or [max(setups)], "s"),
+        Figure.of("set-up, later trials", [s for s in setups if s <= REUSED] or setups, "s"),
+        Figure.of("a report", reports, "ms"),
+        Figure.of("workers started", [float(len(slow))], "workers"),
+    ]
+    ratios = {
+        "useful compute": busy / (workers * wall),
+        "useful compute, of the command": busy / (workers * whole),
+        "MLflow's share": _time_in(profile, ("mlflow/tracking/client.py",)) / whole,
+        "median trial / mean trial": median(one["device_seconds"] for one in metrics)
+        * len(metrics)
+        / busy,
+    }
+    return document(figures, ratios)
+
+
+def _time_in(profile: cProfile.Profile, files: tuple[str, ...]) -> float:
+    """Seconds in the functions of some files and whatever they call, outermost calls only."""
+    stats: Any = pstats.Stats(profile)
+    total = 0.0
+    for (file, _, _), (_, _, _, cumulative, callers) in stats.stats.items():
+        outermost = not any(caller[0].endswith(files) for caller in callers)
+        if file.endswith(files) and outermost:
+            total += cumulative
+    return total
+
+
+@contextmanager
+def _home() -> Iterator[None]:
+    """A home folder for the time of the benchmark."""
+    before = {name: os.environ.pop(name, None) for name in ("MMATUNE_HOME", "MLFLOW_TRACKING_URI")}
+    with tempfile.TemporaryDirectory(prefix="mmatune-bench-") as folder:
+        os.environ["MMATUNE_HOME"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["MMATUNE_HOME"]
+            os.environ.update({name: value for name, value in before.items() if value})

@@ -18,8 +18,6 @@ from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document
 from tuning.ending import METRIC
 
-REUSED = 1.0  # seconds of set-up: a worker that imports torch takes several
-
 
 def bench_study(
     dataset: AssociationDataset, space_name: str, space: SearchSpace, trials: int
@@ -53,7 +51,6 @@ def bench_study(
     metrics = [run.data.metrics for run in runs]
     busy = sum(one["device_seconds"] for one in metrics)
     setups = [one["setup_seconds"] for one in metrics]
-    slow = [setup for setup in setups if setup > REUSED]
     # What a trial does beside training, evaluating and setting up: it reports, and waits for that.
     reports = [
         1000 * (one["seconds"] - one["device_seconds"] - one["setup_seconds"]) / count
@@ -63,10 +60,8 @@ def bench_study(
         Figure.of("wall of the search", [wall], "s"),
         Figure.of("wall of the command", [whole], "s"),
         Figure.of("training and evaluation", [busy], "s, all trials"),
-        Figure.of("set-up, first trial of a worker", slow or [max(setups)], "s"),
-        Figure.of("set-up, later trials", [s for s in setups if s <= REUSED] or setups, "s"),
+        Figure.of("set-up of a trial, imports aside", setups, "s"),
         Figure.of("a report", reports, "ms"),
-        Figure.of("workers started", [float(len(slow))], "workers"),
     ]
     ratios = {
         "useful compute": busy / (workers * wall),

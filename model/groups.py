@@ -45,7 +45,13 @@ def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> 
     table = read_table(path, "\t" if path.suffix == ".tsv" else ",")
     pairs = tuple(sorted(_pairs(table, dataset).items()))
     digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
-    return replace(protocol, name=f"{protocol.name}+groups-{digest[:8]}", grouping=pairs)
+    return replace(
+        protocol,
+        name=f"{protocol.name}+groups-{digest[:8]}",
+        meaning=f"{protocol.meaning} Twins are here the members of a group in a file of the user's"
+        " own, not precursors of one mature miRNA.",
+        grouping=pairs,
+    )
 
 
 def _pairs(table: Table, dataset: AssociationDataset) -> dict[str, str]:

@@ -45,9 +45,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The best configuration against another, on the same folds.
+    """One configuration against another or a baseline, on the same folds.
 
-    ``difference`` is the best's AUC minus the other's; ``p_holm`` is adjusted over all comparisons.
+    ``difference`` is its AUC minus the other's, whose ``name`` this is; ``p_holm`` is adjusted over
+    its comparisons with all the others.
     """
 
     name: str
@@ -70,18 +71,22 @@ class Verdict:
         tied: configurations that are not significantly worse, best first.
         chosen: the cheapest of them to train; those within 20 % of the cheapest count as equally
             cheap, for times are noisy, and the best of these is chosen.
-        winning_baselines: baselines that are significantly better than the best configuration.
+        comparisons: of the best with all the others.
+        chosen_comparisons: of the chosen one with all the others.
+        winning_baselines: baselines that are significantly better than the chosen configuration,
+            best first.
     """
 
     best: str
     tied: tuple[str, ...]
     chosen: str
     comparisons: tuple[Comparison, ...]
+    chosen_comparisons: tuple[Comparison, ...]
     winning_baselines: tuple[str, ...]
 
 
 def decide(measured: Sequence[Measured], test_train_ratio: float) -> Verdict:
-    """Compare the best configuration with every other and with every baseline, Holm-corrected.
+    """Compare the best and the chosen one with every other and every baseline, Holm-corrected.
 
     The tied set holds what could not be told from the best with these splits; that is no proof of
     equality, and with few splits the set is large. The best of several was picked by its score on
@@ -99,27 +104,38 @@ def decide(measured: Sequence[Measured], test_train_ratio: float) -> Verdict:
     trials.sort(key=lambda one: -one.mean)
     best = trials[0]
     baselines = [one for one in measured if one.kind == "baseline" and one.is_finite]
-    others = [*trials[1:], *baselines]
-    tests = [corrected_resampled_t_test(best.auc - one.auc, test_train_ratio) for one in others]
-    adjusted = holm([test.p_value for test in tests])
-    comparisons = {
-        other.name: Comparison(
-            other.name, test.difference, test.standard_error, test.p_value, p_holm
-        )
-        for other, test, p_holm in zip(others, tests, adjusted, strict=True)
-    }
-    tied = [best, *(one for one in trials[1:] if not comparisons[one.name].significant)]
+    everyone = [*trials, *baselines]
+    of_best = _compared(best, everyone, test_train_ratio)
+    tied = [best, *(one for one in trials[1:] if not of_best[one.name].significant)]
+    chosen = _cheapest(tied)
+    of_chosen = _compared(chosen, everyone, test_train_ratio)
     return Verdict(
         best=best.name,
         tied=tuple(one.name for one in tied),
-        chosen=_cheapest(tied).name,
-        comparisons=tuple(comparisons.values()),
+        chosen=chosen.name,
+        comparisons=tuple(of_best.values()),
+        chosen_comparisons=tuple(of_chosen.values()),
         winning_baselines=tuple(
             one.name
             for one in sorted(baselines, key=lambda one: -one.mean)
-            if comparisons[one.name].significant and comparisons[one.name].difference < 0
+            if of_chosen[one.name].significant and of_chosen[one.name].difference < 0
         ),
     )
+
+
+def _compared(
+    reference: Measured, everyone: Sequence[Measured], test_train_ratio: float
+) -> dict[str, Comparison]:
+    """The reference against everyone else, by name."""
+    others = [one for one in everyone if one is not reference]
+    tests = [
+        corrected_resampled_t_test(reference.auc - one.auc, test_train_ratio) for one in others
+    ]
+    adjusted = holm([test.p_value for test in tests])
+    return {
+        one.name: Comparison(one.name, test.difference, test.standard_error, test.p_value, p_holm)
+        for one, test, p_holm in zip(others, tests, adjusted, strict=True)
+    }
 
 
 def _cheapest(best_first: Sequence[Measured]) -> Measured:

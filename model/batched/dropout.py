@@ -22,6 +22,8 @@ def dropout(
     if replicas is not None and values.ndim == 2:
         shape = torch.Size((replicas, *shape))
     keep = max(1, round(_LEVELS * (1 - rate)))
+    if keep == _LEVELS:  # is no byte: the comparison below would take it for 0 and keep nothing
+        return values.expand(shape)
     words = (shape.numel() + 7) // 8
     drawn = torch.empty(words, dtype=torch.int64, device=values.device)
     drawn.random_(-(2**63), None, generator=generator)

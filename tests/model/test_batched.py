@@ -229,6 +229,7 @@ def test_dropout_keeps_the_mean_and_its_rate() -> None:
         dropped = dropout(torch.ones(400, 500), rate, generator)
         assert abs(float(dropped.mean()) - 1) < 0.01
         assert abs(float((dropped == 0).float().mean()) - rate) < 0.005
+    assert bool((dropout(torch.ones(40, 50), 0.001, generator) == 1).all())  # rounded to none
     shared = dropout(torch.ones(40, 50), 0.5, generator, replicas=3)
     assert shared.shape == (3, 40, 50)
     assert not torch.equal(shared[0], shared[1])

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
 from model.baselines import BASELINES
+from model.synthetic import demo
 from tuning.cli import app, main
 
 
@@ -98,6 +100,46 @@ def test_train_and_baselines_speak_json(
     assert [row["kind"] for row in measured["rows"]] == ["baseline"] * len(BASELINES)
     aucs = [row["auc"] for row in measured["rows"]]
     assert aucs == sorted(aucs, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "command", [["tune"], ["train"], ["baselines"], ["folds", "export", "--out", "f.json"]]
+)
+def test_a_wrong_file_of_groups_is_one_clear_line(
+    command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tuning.console.console.width", 300)
+    file = tmp_path / "groups.csv"
+    file.write_text(f"name,group\n{demo().mirnas[0]},a\nnobody,a\n")
+    assert run(monkeypatch, *command, "demo", "--groups", str(file)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {file}, row 3, column 1: 'nobody' ")
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_scores_under_own_groups_are_of_another_protocol(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_text("name,group\n" + "".join(f"{name},a\n" for name in demo().mirnas[:9]))
+    own = ["demo", "--groups", str(file), "--json"]
+    documents = []
+    for command in (
+        ["train", "--set", "training.epochs=1"],
+        ["folds", "export", "--out", str(tmp_path / "folds.json")],
+    ):
+        assert run(monkeypatch, *command, *own) == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    document = json.loads((tmp_path / "folds.json").read_text())
+    (name,) = {one["protocol"] for one in [*documents, document]}
+    assert name.startswith("honest+groups-")
+    assert "a file of the user's own" in document["meaning"]
 
 
 def test_without_a_study_the_list_says_how_to_start_one(

@@ -1,5 +1,6 @@
 """The confirmation: what it concludes, what it may know, and what it leaves behind."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from search_spaces.schema import SearchSpace
 from tests.tuning.verdicts import NOISE, measured
 from tuning.confirmed_study import configuration_from_params
 from tuning.fidelity import fidelity_line, rank_correlations
+from tuning.record import StudyRecord
 from tuning.verdict import Measured, decide
 
 
@@ -57,6 +59,12 @@ SPACE = {
     "start_with": [{"training.learning_rate": rate} for rate in (0.01, 0.02, 0.03)],
 }
 FAST = ("additive degree",)  # one that does not win, or the sealed part would stay sealed
+# With groups of a user's own: no name leads to it, only what the study has recorded.
+GROUPED = dataclasses.replace(
+    HONEST,
+    name="honest+groups-test",
+    grouping=tuple((name, f"family {k // 3}") for k, name in enumerate(demo().mirnas[:9])),
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +86,7 @@ def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             tuning.study, "BASELINES", {name: tuning.study.BASELINES[name] for name in FAST}
         )
         space = SearchSpace.model_validate(SPACE)
-        run_study(StudyPlan("tiny", demo(), HONEST, "test", space, 3, 0, None))
+        run_study(StudyPlan("tiny", demo(), GROUPED, "test", space, 3, 0, None))
         plan = ConfirmationPlan(read_study("tiny", None, home), 2, 2, None, FAST)
         yield home, confirm_study(plan), confirm_study(plan)
 
@@ -88,6 +96,11 @@ class TestConfirmedStudy:
     @pytest.fixture(autouse=True)
     def _same_home(self, confirmed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MMATUNE_HOME", str(confirmed[0]))
+
+    def test_the_protocol_is_the_recorded_one(self, confirmed: Any) -> None:
+        _, first, _ = confirmed
+        assert first.plan.study.protocol == GROUPED
+        assert first.document()["protocol"] == "honest+groups-test"
 
     def test_rows_and_children(self, confirmed: Any) -> None:
         from tuning.record import runs_of
@@ -148,10 +161,10 @@ class TestConfirmedStudy:
         from tuning.ray_session import Resources
 
         _, first, _ = confirmed
-        part = development_part(demo(), HONEST, first.plan.study.seed)
+        part = development_part(demo(), GROUPED, first.plan.study.seed)
         monkeypatch.setattr("ray.put", lambda value: value)
         found = confirm_tasks.measure_on_fresh_splits(
-            part, HONEST, {}, FAST, first.plan.seeds, Resources(1, 0, 1), lambda done, total: None
+            part, GROUPED, {}, FAST, first.plan.seeds, Resources(1, 0, 1), lambda done, total: None
         )
         for row in first.rows:
             if row["kind"] == "baseline":
@@ -161,13 +174,11 @@ class TestConfirmedStudy:
     def test_a_winning_baseline_leaves_the_sealed_part_sealed(
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from dataclasses import replace
-
         from tuning import confirmation
         from tuning.commands.confirm import _show
 
         _, _, second = confirmed
-        lost = replace(second.verdict, winning_baselines=("kernel ridge similarity",))
+        lost = dataclasses.replace(second.verdict, winning_baselines=("kernel ridge similarity",))
         trained = (np.full(demo().associations.shape, 0.5), Calibration(1.0, -4.0, 0.01, None))
         measured = [
             Measured(row["name"], row["kind"], *[np.full(10, 0.8) + NOISE[0][:10]] * 2, 1.0, 0.8)
@@ -195,8 +206,6 @@ class TestConfirmedStudy:
 
     def test_nothing_before_the_opening_knows_the_sealed_part(self, confirmed: Any) -> None:
         """Without the sealed associations in the data, everything is the same bit for bit."""
-        import dataclasses
-
         from model.baselines import BASELINES, evaluate_baseline
         from model.cross_validation import CrossValidation
         from model.fresh_splits import DevelopmentPart, fresh_folds
@@ -204,14 +213,14 @@ class TestConfirmedStudy:
         torch.set_num_threads(1)  # as the workers have: sums depend on how they are split
         _, first, _ = confirmed
         study, dataset = first.plan.study, demo()
-        sealed = sealed_fold(dataset, HONEST, study.seed).held_out.T - [0, len(dataset.mirnas)]
+        sealed = sealed_fold(dataset, GROUPED, study.seed).held_out.T - [0, len(dataset.mirnas)]
         erased = dataset.associations.copy()
         erased[tuple(sealed.T)] = 0
         part = DevelopmentPart(dataclasses.replace(dataset, associations=erased), sealed)
         rows = {row["name"]: row["confirmed_auc"] for row in first.rows}
         scores: dict[str, list[float]] = {name: [] for name in rows}
         for seed in first.plan.seeds:
-            folds = fresh_folds(part, HONEST, seed)
+            folds = fresh_folds(part, GROUPED, seed)
             for one in first.plan.candidates:
                 validation = CrossValidation(one.configuration, part.dataset, folds, seed=seed)
                 validation.train(one.configuration.training.epochs)
@@ -230,7 +239,7 @@ class TestConfirmedStudy:
 
         _, _, second = confirmed
         record = second.plan.study.record
-        before = record.client.get_run(record.run_id).data.tags["sealed_opened"]
+        before = _openings(record)
         champion = resolve("demo").version
 
         def cut(*arguments: Any) -> None:
@@ -248,19 +257,20 @@ class TestConfirmedStudy:
                 one,
                 (np.zeros((286, 39)), Calibration(1.0, -4.0, 0.01, None)),
             )
-        tags = record.client.get_run(record.run_id).data.tags
-        assert int(tags["sealed_opened"]) == int(before) + 1
+        after = _openings(record)
+        assert int(after["sealed_opened"]) == int(before["sealed_opened"]) + 1
         assert resolve("demo").version == champion
-        record.client.set_tag(record.run_id, "sealed_opened", before)
+        _set_back(record, before)
 
     def test_ctrl_c_while_it_trains_leaves_nothing_open_and_nothing_opened(
         self, confirmed: Any
     ) -> None:
+        from tuning.confirmation import confirm_study
         from tuning.record import runs_of
 
         _, _, second = confirmed
         record = second.plan.study.record
-        opened = record.client.get_run(record.run_id).data.tags["sealed_opened"]
+        before = _openings(record)
         command = [sys.executable, "-c", "from tuning.cli import main; main()", "confirm", "tiny"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         process = subprocess.Popen(
@@ -279,16 +289,17 @@ class TestConfirmedStudy:
                 os.killpg(process.pid, signal.SIGKILL)
         assert process.returncode == 130, stderr
         assert "Traceback" not in stderr
-        tags = record.client.get_run(record.run_id).data.tags
-        assert tags["sealed_opened"] == opened
+        assert _openings(record) == before
         runs = runs_of(record.client, record.experiment_id)
         assert "RUNNING" not in {run.info.status for run in runs}
+        again = confirm_study(dataclasses.replace(second.plan, top=1))
+        assert again.sealed
+        assert again.opened == int(before["sealed_opened"]) + 1
+        _set_back(record, before)
 
     def test_changed_data_are_refused(
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        import dataclasses
-
         from model.errors import InputError
         from tuning.confirmed_study import read_study
 
@@ -301,6 +312,18 @@ class TestConfirmedStudy:
 def test_the_default_configuration_survives_too() -> None:
     text = {key: str(value) for key, value in Configuration().dotted().items()}
     assert configuration_from_params(text) == Configuration()
+
+
+def _openings(record: StudyRecord) -> dict[str, str]:
+    """What is written down of the sealed part's openings."""
+    tags = record.client.get_run(record.run_id).data.tags
+    return {key: tags[key] for key in ("sealed_opened", "sealed_opened_at", "sealed_warning")}
+
+
+def _set_back(record: StudyRecord, openings: dict[str, str]) -> None:
+    """So that the other tests of the study find what they expect."""
+    for key, value in openings.items():
+        record.client.set_tag(record.run_id, key, value)
 
 
 def _wait_for_a_training(process: subprocess.Popen[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from search_spaces.distributions import distributions
 from search_spaces.loading import load_space, shipped_spaces
-from tests.tuning.verdicts import measured
+from tests.tuning.verdicts import NOISE, measured
 from tuning.confirmed_study import configuration_from_params
 from tuning.verdict import Measured, decide, may_be_champion, summary_row
 
@@ -93,3 +93,19 @@ def test_the_best_of_the_cheap_is_chosen_whatever_the_clock_says() -> None:
     verdict = decide(trials, 0.25)
     assert verdict.tied == ("a", "b", "c")
     assert verdict.chosen == "b"
+
+
+def test_the_chosen_one_too_is_compared_with_the_baselines() -> None:
+    """The best is as good as the baseline; the cheap one, tied with the best, is beaten by it."""
+    wide, narrow = NOISE[0] - NOISE[0].mean(), NOISE[1] - NOISE[1].mean()
+    best = Measured("a", "trial", 0.8 + 4 * wide, wide, 9.0, 0.8)
+    cheap = Measured("b", "trial", 0.79 + narrow, narrow, 1.0, 0.8)
+    ridge = Measured("ridge", "baseline", 0.799 + narrow + 0.1 * wide, narrow, None)
+    verdict = decide([best, cheap, ridge], 0.25)
+    assert (verdict.best, verdict.tied, verdict.chosen) == ("a", ("a", "b"), "b")
+    (of_ridge,) = (one for one in verdict.comparisons if one.name == "ridge")
+    assert not of_ridge.significant
+    assert {one.name for one in verdict.chosen_comparisons} == {"a", "ridge"}
+    (of_ridge,) = (one for one in verdict.chosen_comparisons if one.name == "ridge")
+    assert of_ridge.difference == pytest.approx(-0.009)
+    assert verdict.winning_baselines == ("ridge",)

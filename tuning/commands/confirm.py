@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -13,6 +13,10 @@ from tuning.console import JsonOption, console, print_json
 
 if TYPE_CHECKING:
     from tuning.confirmation import Confirmation
+
+# Keys of a row.
+_AUC = ("confirmed_auc", "standard_error")
+_AP = ("ap", "ap_standard_error")
 
 
 def confirm(
@@ -54,9 +58,11 @@ def confirm(
 def _show(result: Confirmation) -> None:
     verdict = result.verdict
     console.print(_table(result))
-    tied = ", ".join(verdict.tied)
-    console.print(f"Statistically tied with the best (Holm, 5 %): {tied}.")
+    by_name = {row["name"]: row for row in result.rows}
+    tied = ", ".join(f"{name} ({by_name[name]['seconds_per_fold']:.1f})" for name in verdict.tied)
+    console.print(f"Statistically tied with the best (Holm, 5 %; median seconds a fold): {tied}.")
     console.print(f"Chosen, the cheapest of them to train (within 20 %): {verdict.chosen}.")
+    console.print(_chosen_line(result))
     if result.optimism is not None:
         console.print(
             f"Optimism of the search: {result.optimism:+.4f} AUC, the winner's development score"
@@ -66,10 +72,30 @@ def _show(result: Confirmation) -> None:
     if verdict.winning_baselines:
         console.print(
             f"[bold yellow]A baseline wins:[/] {', '.join(verdict.winning_baselines)},"
-            f" significantly better than {verdict.best}. Use it, or search further."
+            f" significantly better than {verdict.chosen}. Use it, or search further."
         )
     model = result.registration
     console.print(f"Model: {model.model}/{model.version}; {model.reason}.")
+
+
+def _chosen_line(result: Confirmation) -> str:
+    """The chosen configuration's scores, and how it compares with the best baseline."""
+    verdict = result.verdict
+    chosen = next(row for row in result.rows if row["name"] == verdict.chosen)
+    line = f"  on fresh splits: AUC {_score(chosen, *_AUC)}, AP (1:1) {_score(chosen, *_AP)}"
+    compared = {one.name: one for one in verdict.chosen_comparisons}
+    baseline = next(
+        (
+            row["name"]
+            for row in result.rows
+            if row["kind"] == "baseline" and row["name"] in compared
+        ),
+        None,
+    )
+    if baseline is None:
+        return f"{line}."
+    difference, p = compared[baseline].difference, compared[baseline].p_holm
+    return f"{line}; {difference:+.4f} AUC to {baseline}, the best baseline (paired, p {p:.2g})."
 
 
 def _show_sealed(result: Confirmation) -> None:
@@ -107,23 +133,25 @@ def _table(result: Confirmation) -> Table:
     )
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("name", no_wrap=True)
-    for column in ("AUC ± se", "AP ± se", "optimism", "s/fold", "to best", "p"):
+    # Times and optimism are said below, and are in the JSON: a terminal has 80 columns.
+    for column in ("AUC ± se", "AP ± se", "to best", "p"):
         table.add_column(column, justify="right", no_wrap=True)
     comparisons = {one.name: one for one in result.verdict.comparisons}
     for row in result.rows:
         compared = comparisons.get(row["name"])
-        failed = row["confirmed_auc"] is None
         table.add_row(
             row["name"],
-            "diverged" if failed else f"{row['confirmed_auc']:.4f} ± {row['standard_error']:.4f}",
-            "" if failed else f"{row['ap']:.4f} ± {row['ap_standard_error']:.4f}",
-            _number(row["optimism"], "+.4f"),
-            _number(row["seconds_per_fold"], ".1f"),
+            "diverged" if row["confirmed_auc"] is None else _score(row, *_AUC),
+            "" if row["ap"] is None else _score(row, *_AP),
             _number(compared.difference if compared else None, "+.4f"),
             _number(compared.p_holm if compared else None, ".2g"),
             style="yellow" if row["kind"] == "baseline" else None,
         )
     return table
+
+
+def _score(row: dict[str, Any], mean: str, standard_error: str) -> str:
+    return f"{row[mean]:.4f} ± {row[standard_error]:.4f}"
 
 
 def _number(value: float | None, form: str) -> str:

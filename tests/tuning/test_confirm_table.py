@@ -1,0 +1,63 @@
+"""What `mmatune confirm` shows: made-up results in a terminal of 80 columns."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from model.baselines import BASELINES
+from model.synthetic import demo
+from tests.tuning.verdicts import measured
+from tuning.commands import confirm
+from tuning.leaderboard import PUBLISHED
+from tuning.verdict import decide, summary_row
+
+
+def result() -> Any:
+    published = f"trial-001{PUBLISHED}"
+    everyone = [measured("trial-012", 0.9, 9.0), measured(published, 0.899, 2.0)]
+    everyone += [measured(name, 0.8, kind="baseline") for name in BASELINES]
+    rows = sorted(
+        (summary_row(one, 0.25) for one in everyone), key=lambda row: -row["confirmed_auc"]
+    )
+    study = SimpleNamespace(name="a-study", dataset=demo(), protocol=SimpleNamespace(name="random"))
+    return SimpleNamespace(
+        plan=SimpleNamespace(study=study, splits=5),
+        rows=rows,
+        verdict=decide(everyone, 0.25),
+        optimism=0.02,
+        sealed=None,
+        registration=SimpleNamespace(model="demo", version=1, reason="no reason"),
+    )
+
+
+def test_scores_are_whole_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(width=80)
+    monkeypatch.setattr(confirm, "console", console)
+    made = result()
+    with console.capture() as capture:
+        confirm._show(made)
+    shown = capture.get()
+    assert "…" not in shown
+    table = shown.split("Statistically")[0].splitlines()
+    for row in made.rows:
+        name = row["name"]
+        line = next(line for line in table if line.startswith(name) and line[len(name)] == " ")
+        assert f"{row['confirmed_auc']:.4f} ± {row['standard_error']:.4f}" in line
+        assert f"{row['ap']:.4f} ± {row['ap_standard_error']:.4f}" in line
+    by_name = {one.name: one for one in made.verdict.comparisons}
+    (line,) = (line for line in table if line.startswith("gradient boosting"))
+    assert line.rstrip().endswith(f"{by_name['gradient boosting'].p_holm:.2g}")
+
+
+def test_the_chosen_one_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = result()
+    assert made.verdict.chosen == f"trial-001{PUBLISHED}" != made.verdict.best
+    row = next(row for row in made.rows if row["name"] == made.verdict.chosen)
+    baseline = next(row for row in made.rows if row["kind"] == "baseline")
+    line = confirm._chosen_line(made)
+    assert f"AUC {row['confirmed_auc']:.4f} ± {row['standard_error']:.4f}" in line
+    assert f"AP (1:1) {row['ap']:.4f} ± {row['ap_standard_error']:.4f}" in line
+    assert f"{row['confirmed_auc'] - baseline['confirmed_auc']:+.4f} AUC to" in line
+    assert baseline["name"] in line

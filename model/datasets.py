@@ -17,6 +17,7 @@ import numpy as np
 from model.errors import InputError
 
 SYMMETRY_TOLERANCE = 1e-6  # absolute; similarities are of the order of 1
+_ROWS_AT_ONCE = 1_000  # of a similarity that is checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,8 @@ class AssociationDataset:
     """Known associations between miRNAs and small molecules, with a similarity matrix for each.
 
     Names travel with the data: row i of every matrix is ``mirnas[i]`` and column j of
-    ``associations`` is ``small_molecules[j]``. All arrays are read-only copies of those given.
+    ``associations`` is ``small_molecules[j]``. All arrays are read-only copies of those given,
+    but for similarities that are memory-mapped, which stay on disk.
 
     Args:
         name: what the user calls the data set.
@@ -73,7 +75,9 @@ class AssociationDataset:
             ("mirna_similarity", self.mirnas),
             ("small_molecule_similarity", self.small_molecules),
         ):
-            matrix = np.array(getattr(self, field), dtype=np.float64)
+            given = getattr(self, field)
+            # A memory-mapped one may be larger than the memory: it stays where it is.
+            matrix = given if isinstance(given, np.memmap) else np.array(given, dtype=np.float64)
             _check_shape(field, matrix, (len(names), len(names)), self.name)
             _check_similarity(field, matrix, names, self.name)
             self._freeze(field, matrix)
@@ -99,7 +103,7 @@ class AssociationDataset:
             self.small_molecule_similarity,
         ):
             digest.update(str(array.shape).encode())
-            digest.update(array.tobytes())
+            digest.update(array.data)
         return digest.hexdigest()
 
     @cached_property
@@ -140,17 +144,25 @@ def _check_shape(field: str, array: np.ndarray, expected: tuple[int, int], where
 
 
 def _check_similarity(field: str, matrix: np.ndarray, names: Sequence[str], where: str) -> None:
-    finite = np.isfinite(matrix)
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):
+        _check_similar_rows(field, matrix, start, names, where)
+
+
+def _check_similar_rows(
+    field: str, matrix: np.ndarray, start: int, names: Sequence[str], where: str
+) -> None:
+    rows = matrix[start : start + _ROWS_AT_ONCE]
+    finite = np.isfinite(rows)
     if not finite.all():
-        row, column = np.argwhere(~finite)[0]
+        row, column = np.argwhere(~finite)[0] + [start, 0]
         raise InputError(
             f"{field} of {names[row]!r} and {names[column]!r} is {matrix[row, column]}",
             where=where,
             hint="similarities are finite numbers",
         )
-    apart = np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE
+    apart = np.abs(rows - matrix[:, start : start + len(rows)].T) > SYMMETRY_TOLERANCE
     if apart.any():
-        row, column = np.argwhere(apart)[0]
+        row, column = np.argwhere(apart)[0] + [start, 0]
         raise InputError(
             f"{field} is not symmetric: {names[row]!r} to {names[column]!r} is "
             f"{matrix[row, column]}, but the other way round it is {matrix[column, row]}",

@@ -47,21 +47,22 @@ class NodeFeatures:
     def __init__(self, config: FeatureConfig, similarities: Similarities) -> None:
         self.config = config
         self.similarities = similarities
-        self.widest = max(len(similarities.mirna), len(similarities.small_molecule))
-        width = config.dim or self.widest
-        if width < self.widest:
-            raise InputError(
-                f"{width} is narrower than the {self.widest} similarities of a node",
-                where="features.dim",
-                hint=f"use 0 or at least {self.widest}",
-            )
         sides = (similarities.mirna, similarities.small_molecule)
+        self.larger_side = max(len(side) for side in sides)
+        widest = max(side.shape[1] for side in sides)
+        width = config.dim or widest
+        if width < widest:
+            raise InputError(
+                f"{width} is narrower than the {widest} similarities of a node",
+                where="features.dim",
+                hint=f"use 0 or at least {widest}",
+            )
         self.static = self._rows(sides, width)
 
     @property
     def width(self) -> int:
         """F."""
-        extra = self.widest if self.config.associations == "gip" else 0
+        extra = self.larger_side if self.config.associations == "gip" else 0
         return self.static.shape[1] + extra
 
     def __call__(self, edge_index: Tensor) -> Tensor:
@@ -70,7 +71,7 @@ class NodeFeatures:
             return self.static
         b_MS = self.similarities.association_matrix(edge_index)
         kernels = (gip_kernel(b_MS), gip_kernel(b_MS.T))
-        return torch.cat((self.static, self._rows(kernels, self.widest)), dim=1)
+        return torch.cat((self.static, self._rows(kernels, self.larger_side)), dim=1)
 
     def _rows(self, sides: tuple[Tensor, Tensor], width: int) -> Tensor:
         rows = []

@@ -7,17 +7,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from model.datasets import AssociationDataset
+
+# A side with more nodes enters the model by the factors of its similarity: rows as wide as the side
+# is long would make an epoch grow with the square of it.
+LARGEST_WHOLE = 5_000
+RANK = 256
+
+
+def factors(similarity: np.ndarray, rank: int) -> np.ndarray:
+    """(n, rank) float32: rows whose products approximate the similarity's best fit of that rank.
+
+    A memory-mapped matrix is read through, never held: the method (Halko et al. 2011) needs a few
+    products of it with ``rank`` vectors. Directions of negative eigenvalues count by their size.
+
+    Args:
+        similarity: (n, n), symmetric.
+    """
+    u, s, _ = randomized_svd(similarity, n_components=rank, n_iter=2, random_state=0)
+    return (u * np.sqrt(s)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Similarities:
     """The similarities of each side. Training gets this and training associations, nothing else.
 
-    Shapes: mirna (M, M), small_molecule (S, S), both float32.
+    Shapes: mirna (M, M), small_molecule (S, S), both float32; of a large side (M, r) or (S, r), its
+    leading factors, see `factors`.
     """
 
     mirna: Tensor
@@ -26,7 +47,10 @@ class Similarities:
     @classmethod
     def of(cls, dataset: AssociationDataset, device: str = "cpu") -> Similarities:
         """The similarities of a data set."""
-        sides = (dataset.mirna_similarity, dataset.small_molecule_similarity)
+        sides = (
+            side if len(side) <= LARGEST_WHOLE else factors(side, RANK)
+            for side in (dataset.mirna_similarity, dataset.small_molecule_similarity)
+        )
         return cls(*(torch.tensor(side, dtype=torch.float32, device=device) for side in sides))
 
     @property

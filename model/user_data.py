@@ -2,6 +2,8 @@
 
 - ``mirna_similarity`` and ``small_molecule_similarity``: a square matrix whose header row and first
   column hold the same names in the same order. They give the data set its names and their order.
+  A large one may be `.npy` (float32 or float64), which is read from disk as it is needed; its names
+  then stand one a line in ``mirna_names.txt`` or ``small_molecule_names.txt``.
 - ``associations``: either the known pairs, one a row, under the header ``mirna,small_molecule`` (in
   either order), or a matrix of 0 and 1 whose header row holds the small molecules and whose first
   column the miRNAs, each in any order.
@@ -36,8 +38,9 @@ def load_user_folder(folder: Path) -> AssociationDataset:
     """
     # All three are looked for before one is read, so that a missing file is told at once.
     paths = [
-        _find(folder, stem)
-        for stem in ("mirna_similarity", "small_molecule_similarity", "associations")
+        _find(folder, "mirna_similarity", (*_DELIMITERS, ".npy")),
+        _find(folder, "small_molecule_similarity", (*_DELIMITERS, ".npy")),
+        _find(folder, "associations", tuple(_DELIMITERS)),
     ]
     mirnas, mirna_similarity = _read_similarity(paths[0], "miRNA")
     small_molecules, small_molecule_similarity = _read_similarity(paths[1], "small molecule")
@@ -97,20 +100,20 @@ def write_user_folder(dataset: AssociationDataset, folder: Path) -> None:
         ) from error
 
 
-def _find(folder: Path, stem: str) -> Path:
-    found = [path for suffix in _DELIMITERS if (path := folder / f"{stem}{suffix}").exists()]
+def _find(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path:
+    found = [path for suffix in suffixes if (path := folder / f"{stem}{suffix}").exists()]
     if not found:
-        raise InputError(
-            f"there is neither {stem}.csv nor {stem}.tsv", where=str(folder), hint=_FORMAT_HINT
-        )
+        names = " nor ".join(f"{stem}{suffix}" for suffix in suffixes)
+        raise InputError(f"there is neither {names}", where=str(folder), hint=_FORMAT_HINT)
     if len(found) > 1:
-        raise InputError(
-            f"there are both {stem}.csv and {stem}.tsv", where=str(folder), hint="remove one"
-        )
+        names = " and ".join(path.name for path in found[:2])
+        raise InputError(f"there are both {names}", where=str(folder), hint="remove one")
     return found[0]
 
 
 def _read_similarity(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
+    if path.suffix == ".npy":
+        return _map_similarity(path)
     table = read_table(path, _DELIMITERS[path.suffix])
     row_names, column_names, matrix = labelled_matrix(table, row_kind=kind, column_kind=kind)
     for index, (row_name, column_name) in enumerate(zip(row_names, column_names, strict=False)):
@@ -122,6 +125,39 @@ def _read_similarity(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
             )
     check_symmetric(matrix)
     return row_names, matrix.values
+
+
+def _map_similarity(path: Path) -> tuple[list[str], np.ndarray]:
+    """The names beside a `.npy` file, and its matrix, memory-mapped."""
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"is no array that numpy reads: {error}",
+            where=str(path),
+            hint="write it with numpy.save, as float32 or float64",
+        ) from error
+    if matrix.ndim != 2 or matrix.dtype not in (np.float32, np.float64):
+        raise InputError(
+            f"holds {matrix.dtype} of shape {matrix.shape}",
+            where=str(path),
+            hint="a square matrix of float32 or float64 is needed",
+        )
+    names_path = path.with_name(path.name.replace("_similarity.npy", "_names.txt"))
+    if not names_path.exists():
+        raise InputError(
+            f"there is no {names_path.name}",
+            where=str(path.parent),
+            hint=f"give the names of {path.name}'s rows there, one a line",
+        )
+    names = [line.strip() for line in names_path.read_text(encoding="utf-8").splitlines()]
+    if matrix.shape != (len(names), len(names)):
+        raise InputError(
+            f"holds {matrix.shape[0]} x {matrix.shape[1]} values, but {names_path.name} has"
+            f" {len(names)} names",
+            where=str(path),
+        )
+    return names, matrix
 
 
 def _is_pair_list(table: Table, small_molecules: list[str]) -> bool:

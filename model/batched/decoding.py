@@ -47,7 +47,9 @@ def pair_logits(
     else:
         one, other = _rows(z, first), _rows(z, second)
         joined = one * other if decoder.type == "hadamard" else torch.cat((one, other), dim=2)
-        logits = _two_layers(parameters, "edge_decoder.", _dropped(joined, rate, generator))
+        logits = _two_layers(
+            parameters, "edge_decoder.", _dropped(joined, rate, generator, in_place=True)
+        )
     if evidence is None:
         return logits
     n_mirnas, n_small_molecules = sides
@@ -84,7 +86,7 @@ def block_logits(
         else:
             shape = (-1, n_mirnas, n_small_molecules, -1)
             joined = torch.cat((one.expand(shape), other.expand(shape)), dim=3)
-        joined = _dropped(joined.flatten(1, 2), rate, generator)
+        joined = _dropped(joined.flatten(1, 2), rate, generator, in_place=True)
         logits = _two_layers(parameters, "edge_decoder.", joined).view(
             -1, n_mirnas, n_small_molecules
         )
@@ -100,7 +102,7 @@ def degrees(
     """(B, N) masked degrees, as `model.decoders.DegreeDecoder`."""
     name = "degree_decoder."
     hidden = _linear(parameters, name + "hidden.", z)
-    hidden = elu(_dropped(hidden, config.dropout, generator))
+    hidden = elu(_dropped(hidden, config.dropout, generator, in_place=True))
     return elu(_linear(parameters, name + "out.", hidden)).squeeze(2)
 
 
@@ -123,10 +125,13 @@ def _rows(table: Tensor, index: Tensor) -> Tensor:
     """(B, P, D) rows of (B, n, D) by (B, P) indices."""
     replicas, n, _ = table.shape
     offsets = torch.arange(0, replicas * n, n, device=index.device)[:, None]
-    return table.reshape(replicas * n, -1)[(index + offsets).flatten()].view(*index.shape, -1)
+    rows = table.reshape(replicas * n, -1).index_select(0, (index + offsets).flatten())
+    return rows.view(*index.shape, -1)
 
 
-def _dropped(values: Tensor, rate: float, generator: Generator | None) -> Tensor:
+def _dropped(
+    values: Tensor, rate: float, generator: Generator | None, *, in_place: bool = False
+) -> Tensor:
     if generator is None or rate == 0:
         return values
-    return dropout(values, rate, generator)
+    return dropout(values, rate, generator, in_place=in_place)

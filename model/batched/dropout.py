@@ -9,7 +9,12 @@ _LEVELS = 256  # a byte: the rate is rounded to 1/256, and the scale with it
 
 
 def dropout(
-    values: Tensor, rate: float, generator: Generator, replicas: int | None = None
+    values: Tensor,
+    rate: float,
+    generator: Generator,
+    replicas: int | None = None,
+    *,
+    in_place: bool = False,
 ) -> Tensor:
     """Zero elements with probability ``rate``, rounded to 1/256, and scale the others up.
 
@@ -17,6 +22,7 @@ def dropout(
         values: of any shape.
         replicas: with (n, w) shared values, make (replicas, n, w) of them, each with a mask of its
             own.
+        in_place: the values may be overwritten: nothing else reads them.
     """
     shape = values.shape
     if replicas is not None and values.ndim == 2:
@@ -27,7 +33,12 @@ def dropout(
     words = (shape.numel() + 7) // 8
     drawn = torch.empty(words, dtype=torch.int64, device=values.device)
     drawn.random_(-(2**63), None, generator=generator)
-    # Compared straight into floats: by way of booleans it takes ten times as long.
+    # Compared straight into floats, and multiplied in place: by way of booleans it takes ten times
+    # as long, and a fresh large tensor costs more than filling it.
     kept = torch.empty(shape, dtype=values.dtype, device=values.device)
     torch.lt(drawn.view(torch.uint8)[: shape.numel()].view(shape), keep, out=kept)
-    return values * kept.mul_(_LEVELS / keep)
+    scale = _LEVELS / keep
+    if not values.requires_grad:
+        return torch.mul(kept, values * scale, out=kept)
+    kept.mul_(scale)
+    return values.mul_(kept) if in_place else values * kept

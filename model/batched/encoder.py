@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import elu, leaky_relu
+from torch.nn.functional import batch_norm, elu, leaky_relu
 
 from model.batched.dropout import dropout
 from model.batched.features import SideFeatures
-from model.batched.graph import VisibleGraph
+from model.batched.graph import AnyVisibleGraph, VisibleGraph
 from model.encoders import EncoderConfig
 
-_MOMENTUM, _EPSILON = 0.1, 1e-5  # torch's own for batch normalisation
 _SLOPE = 0.2  # of GAT's leaky ReLU, as in PyG
 
 Parameters = Mapping[str, Tensor]
@@ -27,7 +26,7 @@ def encode(
     parameters: Parameters,
     statistics: Mapping[str, Tensor],
     features: tuple[SideFeatures, SideFeatures],
-    graph: VisibleGraph,
+    graph: AnyVisibleGraph,
     generator: Generator | None,
 ) -> Tensor:
     """(B, N, out_dim) embeddings, miRNAs first.
@@ -37,7 +36,7 @@ def encode(
         statistics: running means and variances of batch normalisation, updated in training.
         generator: of the dropout in training; None to evaluate.
     """
-    replicas = len(graph.block)
+    replicas = graph.n_replicas
     x: tuple[SideFeatures, SideFeatures] | Tensor = features
     for layer in range(config.layers):
         if isinstance(x, Tensor):
@@ -60,7 +59,7 @@ def encode(
 class _Convolution:
     """One convolution of all replicas; each kind is PyG's layer of that name."""
 
-    def __init__(self, parameters: Parameters, prefix: str, graph: VisibleGraph) -> None:
+    def __init__(self, parameters: Parameters, prefix: str, graph: AnyVisibleGraph) -> None:
         self.parameters = parameters
         self.prefix = prefix
         self.graph = graph
@@ -116,6 +115,7 @@ class _Convolution:
         n_mirnas = self.graph.n_mirnas
         source = (h * self["att_src"][:, 0]).sum(dim=2)
         target = (h * self["att_dst"][:, 0]).sum(dim=2)
+        assert isinstance(self.graph, VisibleGraph)  # checked by the trainer
         block = self.graph.block
         sides = (
             (slice(None, n_mirnas), slice(n_mirnas, None), block),
@@ -164,20 +164,17 @@ def _batch_norm(
     h: Tensor,
     generator: Generator | None,
 ) -> Tensor:
-    """Batch normalisation over the nodes of each replica on its own."""
-    running_mean = statistics[prefix + "running_mean"]
-    running_var = statistics[prefix + "running_var"]
-    if generator is None:
-        centred, variance = h - running_mean[:, None], running_var[:, None]
-    else:
-        # Means as products with ones: torch's own reductions over this dimension are slow.
-        nodes = h.shape[1]
-        ones = h.new_full((len(h), 1, nodes), 1 / nodes)
-        mean = torch.bmm(ones, h)
-        centred = h - mean
-        variance = torch.bmm(ones, centred * centred)
-        with torch.no_grad():
-            running_mean.lerp_(mean[:, 0], _MOMENTUM)
-            running_var.lerp_(variance[:, 0] * (nodes / (nodes - 1)), _MOMENTUM)
-    scale = parameters[prefix + "weight"][:, None] * (variance + _EPSILON).rsqrt()
-    return torch.addcmul(parameters[prefix + "bias"][:, None], centred, scale)
+    """Batch normalisation over the nodes of each replica on its own.
+
+    To torch the replicas' dimensions are that many channels of one layer.
+    """
+    replicas, nodes, dim = h.shape
+    normalised = batch_norm(
+        h.transpose(0, 1).reshape(nodes, replicas * dim),
+        statistics[prefix + "running_mean"].view(-1),
+        statistics[prefix + "running_var"].view(-1),
+        parameters[prefix + "weight"].reshape(-1),
+        parameters[prefix + "bias"].reshape(-1),
+        training=generator is not None,
+    )
+    return normalised.view(nodes, replicas, dim).transpose(0, 1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from model.batched.graph import VisibleGraph
+from model.batched.graph import AnyVisibleGraph, VisibleGraph
 from model.propagation import N_EVIDENCE, Propagation
 from model.similarities import Similarities
 
@@ -22,11 +22,12 @@ class BatchedPropagation:
         self.of_mirnas = torch.cat((*plain.ridge_M, plain.nearest_M))
         self.of_small_molecules = torch.cat((plain.ridge_S, plain.nearest_S.T), dim=1)
 
-    def __call__(self, graph: VisibleGraph) -> Tensor:
+    def __call__(self, graph: AnyVisibleGraph) -> Tensor:
         """(B, M * S + 1, 9), standardised over the pairs that are not visible associations.
 
         The last row is that of two nodes of one side: no evidence.
         """
+        assert isinstance(graph, VisibleGraph)  # checked by the trainer
         block = graph.block
         replicas, n_mirnas, n_small_molecules = block.shape
         # One product for all replicas and smoothers of a side.

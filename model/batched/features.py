@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from model.batched.dropout import dropout
-from model.batched.graph import VisibleGraph
+from model.batched.graph import AnyVisibleGraph, VisibleGraph
 from model.features import FeatureConfig, NodeFeatures
 from model.similarities import Similarities
 
@@ -61,15 +61,19 @@ class BatchedFeatures:
         self.width, self._gip_start = plain.width, plain.static.shape[1]
         n_mirnas = similarities.n_mirnas
         self._static = tuple(
-            Block(side[:, : len(side)].contiguous(), 0)
-            for side in (plain.static[:n_mirnas], plain.static[n_mirnas:])
+            Block(side[:, : own.shape[1]].contiguous(), 0)
+            for side, own in (
+                (plain.static[:n_mirnas], similarities.mirna),
+                (plain.static[n_mirnas:], similarities.small_molecule),
+            )
         )
 
-    def __call__(self, graph: VisibleGraph) -> tuple[SideFeatures, SideFeatures]:
+    def __call__(self, graph: AnyVisibleGraph) -> tuple[SideFeatures, SideFeatures]:
         """Of the visible associations."""
         if self.config.associations == "none":
             mirna, small_molecule = (SideFeatures((static,)) for static in self._static)
             return mirna, small_molecule
+        assert isinstance(graph, VisibleGraph)  # checked by the trainer
         mirna, small_molecule = (
             SideFeatures((static, Block(self._transformed(gip_kernels(profiles)), self._gip_start)))
             for static, profiles in zip(self._static, (graph.block, graph.block.mT), strict=True)

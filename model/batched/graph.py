@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from model.batched.sparse import SparseVisibleGraph, Structure
 from model.masking import MaskConfig
 
 # Places for a mask this many standard deviations above its mean. One epoch in 700 masks more: then
@@ -26,6 +27,10 @@ class VisibleGraph:
     """The associations that the encoder sees, as a dense block: (B, M, S), 0 or 1."""
 
     block: Tensor
+
+    @property
+    def n_replicas(self) -> int:
+        return self.block.shape[0]
 
     @property
     def n_mirnas(self) -> int:
@@ -46,6 +51,9 @@ class VisibleGraph:
         return torch.bmm(self.block.transpose(1, 2), of_mirnas)
 
 
+AnyVisibleGraph = VisibleGraph | SparseVisibleGraph
+
+
 @dataclass(frozen=True, eq=False)
 class Mask:
     """One epoch's view of the training associations, of every replica.
@@ -54,7 +62,7 @@ class Mask:
     masked pair and 0 for a place that is not used; masked_degree (B, N).
     """
 
-    visible: VisibleGraph
+    visible: AnyVisibleGraph
     first: Tensor
     second: Tensor
     weight: Tensor
@@ -69,6 +77,7 @@ class TrainingGraph:
 
     Args:
         train_pairs: B arrays (T_b, 2) of (miRNA index, small molecule index).
+        is_dense: whether what the encoder sees is a dense block or a sparse matrix.
     """
 
     def __init__(
@@ -77,6 +86,8 @@ class TrainingGraph:
         train_pairs: Sequence[np.ndarray],
         sides: tuple[int, int],
         device: torch.device,
+        *,
+        is_dense: bool = True,
     ) -> None:
         self.config = config
         self.n_mirnas, self.n_small_molecules = sides
@@ -90,17 +101,25 @@ class TrainingGraph:
         self.small_molecule = torch.as_tensor(padded[:, :, 1], device=device).contiguous()
         self.valid = torch.as_tensor(valid, device=device)
         self.code = self.mirna * self.n_small_molecules + self.small_molecule
+        self.is_dense = is_dense
+        if not self.is_dense:
+            self._structure = Structure(self.mirna, self.small_molecule, self.valid, sides)
+            self._sorted = torch.where(self.valid, self.code, -1).sort(dim=1).values
         self.all_visible = self.visible(self.valid)
         if config.scheme == "path":
             self._walks = _Walks(padded, valid, sides, device)
 
-    @property
-    def known(self) -> Tensor:
-        """(B, M, S): the training associations, 0 or 1."""
-        return self.all_visible.block
+    def is_known(self, code: Tensor) -> Tensor:
+        """(B, P) which pairs, as miRNA * S + small molecule, are training associations."""
+        if isinstance(self.all_visible, VisibleGraph):
+            return self.all_visible.block.flatten(1).gather(1, code) > 0
+        place = torch.searchsorted(self._sorted, code).clamp(max=self._sorted.shape[1] - 1)
+        return self._sorted.gather(1, place) == code
 
-    def visible(self, shown: Tensor) -> VisibleGraph:
+    def visible(self, shown: Tensor) -> AnyVisibleGraph:
         """The graph of the associations marked in (B, T)."""
+        if not self.is_dense:
+            return self._structure.visible(shown)
         block = torch.zeros(
             (len(shown), self.n_mirnas * self.n_small_molecules), device=shown.device
         )

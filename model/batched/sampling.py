@@ -40,7 +40,6 @@ class PairSampler:
         self.n_mirnas = graph.n_mirnas
         self.n_small_molecules = graph.n_small_molecules
         self.n_nodes = graph.n_mirnas + graph.n_small_molecules
-        self.known = graph.known.flatten(1)
         self._all = self._every() if config.per_association == "all" else None
 
     def draw(self, mask: Mask, generator: Generator) -> SampledPairs:
@@ -68,17 +67,18 @@ class PairSampler:
         """Given pairs (B, P), lower node first, without those that are no unknown pair."""
         crosses = (first < self.n_mirnas) & (second >= self.n_mirnas)
         code = torch.where(crosses, first * self.n_small_molecules + (second - self.n_mirnas), 0)
-        known = (self.known.gather(1, code) > 0) & crosses
+        known = self.graph.is_known(code) & crosses
         return SampledPairs(first, second, weight * (~known & (first != second)))
 
     def _every(self) -> SampledPairs:
-        replicas, device = len(self.known), self.known.device
+        replicas, device = len(self.graph.valid), self.graph.valid.device
         if self.config.scheme == "bipartite":
             nodes = torch.arange(self.n_nodes, device=device)
             first = nodes[: self.n_mirnas].repeat_interleave(self.n_small_molecules)
             second = nodes[self.n_mirnas :].repeat(self.n_mirnas)
-            weight = 1 - self.known
             pairs = (first.expand(replicas, -1), second.expand(replicas, -1))
+            code = torch.arange(len(first), device=device).expand(replicas, -1)
+            weight = (~self.graph.is_known(code)).to(torch.float32)
             return SampledPairs(*pairs, weight, every_pair=True)
         first, second = torch.triu_indices(self.n_nodes, self.n_nodes, 1, device=device)
         weight = torch.ones((replicas, len(first)), device=device)

@@ -10,24 +10,29 @@ Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
+from torch.utils.checkpoint import checkpoint
 
 from model.autoencoder import Configuration, MaskedGraphAutoencoder
 from model.batched.decoding import block_logits, degrees, pair_logits
 from model.batched.encoder import encode
 from model.batched.evidence import BatchedPropagation
 from model.batched.features import BatchedFeatures
-from model.batched.graph import Mask, TrainingGraph, VisibleGraph
+from model.batched.graph import AnyVisibleGraph, Mask, TrainingGraph
+from model.batched.memory import keep_memory
+from model.batched.representation import is_dense
 from model.batched.sampling import PairSampler, SampledPairs
 from model.similarities import Similarities
 from model.training import seed_epoch
 
-_PAIRS_AT_ONCE = 200_000  # scored in evaluation: bounds the memory of an MLP's hidden layer
+# Pairs decoded at once, of all replicas: they bound the memory of an MLP's hidden layer. More are
+# decoded in parts, in training twice: that costs less time than memory that is ever new.
+_PAIRS_AT_ONCE = 60_000
 
 
 class BatchedTrainer:
@@ -47,18 +52,32 @@ class BatchedTrainer:
         train_pairs: Sequence[np.ndarray],
         seeds: Sequence[int],
     ) -> None:
+        keep_memory()
         self.config = config
         self.seeds = tuple(seeds)
         self.epoch = 0
         self.device = similarities.mirna.device
         self.sides = (similarities.n_mirnas, similarities.n_nodes - similarities.n_mirnas)
-        self.graph = TrainingGraph(config.mask, train_pairs, self.sides, self.device)
+        self.graph = TrainingGraph(
+            config.mask,
+            train_pairs,
+            self.sides,
+            self.device,
+            is_dense=is_dense(config, self.sides[0] * self.sides[1]),
+        )
         self.features = BatchedFeatures(config.features, similarities)
         self.propagation = BatchedPropagation(similarities) if config.head.type != "none" else None
         self.sampler = PairSampler(config.sampled_pairs, self.graph)
-        self.parameters, self.statistics = self._initial()
+        initial, self.statistics = self._initial()
+        # One row of weights a replica, so that clipping and Adam are a few operations and not a few
+        # for every parameter; those are views of it.
+        self.weights = self._rows(initial.values())
+        self.parameters = {
+            name: part.detach().view(initial[name].shape).requires_grad_()
+            for name, part in self._parts(self.weights, initial)
+        }
         self.optimizer = torch.optim.Adam(
-            self.parameters.values(),
+            [self.weights],
             lr=config.training.learning_rate,
             weight_decay=config.training.weight_decay,
             fused=True,
@@ -73,11 +92,19 @@ class BatchedTrainer:
         generator = self._seeded()
         mask = self.graph.draw(generator)
         losses = self.losses(mask, self.sampler.draw(mask, generator), generator)
-        self.optimizer.zero_grad()
-        losses.sum().backward()  # a replica's loss moves its own weights only
-        self._clip()
-        self.optimizer.step()
+        self.step(losses)
         return losses.detach()
+
+    def step(self, losses: Tensor) -> None:
+        """Move every replica's weights by its own loss, (B,), which no other's weights are in."""
+        self.weights.grad = self._clipped(self.gradients(losses))
+        self.optimizer.step()
+
+    def gradients(self, losses: Tensor) -> Tensor:
+        """(B, n) gradients of the losses; 0 for a weight that is in none of them."""
+        leaves = list(self.parameters.values())
+        found = torch.autograd.grad(losses.sum(), leaves, materialize_grads=True)
+        return self._rows(found)
 
     def losses(self, mask: Mask, sampled: SampledPairs, generator: Generator | None) -> Tensor:
         """(B,) equation 6 of each replica, see `MaskedGraphAutoencoder.loss`.
@@ -93,7 +120,7 @@ class BatchedTrainer:
         else:
             first = torch.cat((mask.first, sampled.first), dim=1)
             second = torch.cat((mask.second, sampled.second), dim=1)
-            logits = pair_logits(*decode, (first, second), evidence, self.sides, generator)
+            logits = self._pair_logits(z, (first, second), evidence, generator)
             masked, unknown = logits.split((mask.first.shape[1], sampled.first.shape[1]), dim=1)
         loss = _mean(-logsigmoid(masked), mask.weight) + _mean(
             -logsigmoid(-unknown), sampled.weight
@@ -134,10 +161,9 @@ class BatchedTrainer:
         """Weights, batch-norm statistics and optimiser state; each with a leading B."""
         tensors = {f"model.{name}": value for name, value in self.parameters.items()}
         tensors.update({f"statistics.{name}": value for name, value in self.statistics.items()})
-        of_parameter = self.optimizer.state
-        for name, parameter in self.parameters.items():
-            for field, value in of_parameter[parameter].items():
-                tensors[f"adam.{field}.{name}"] = value
+        tensors.update(
+            {f"adam.{field}": value for field, value in self.optimizer.state[self.weights].items()}
+        )
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
     @torch.no_grad()
@@ -148,14 +174,13 @@ class BatchedTrainer:
         for key, value in tensors.items():
             kind, name = key.split(".", 1)
             if kind == "adam":
-                field, name = name.split(".", 1)
-                self.optimizer.state[self.parameters[name]][field] = value.to(self.device)
+                self.optimizer.state[self.weights][name] = value.to(self.device)
             else:
                 own = self.parameters if kind == "model" else self.statistics
                 own[name].copy_(value)
 
     def _encode(
-        self, graph: VisibleGraph, generator: Generator | None
+        self, graph: AnyVisibleGraph, generator: Generator | None
     ) -> tuple[Tensor, Tensor | None]:
         """Embeddings and the head's evidence: both know the visible associations only."""
         z = encode(
@@ -167,6 +192,38 @@ class BatchedTrainer:
             generator,
         )
         return z, self.propagation(graph) if self.propagation else None
+
+    def _pair_logits(
+        self,
+        z: Tensor,
+        pairs: tuple[Tensor, Tensor],
+        evidence: Tensor | None,
+        generator: Generator | None,
+    ) -> Tensor:
+        """(B, P) logits; more than `_PAIRS_AT_ONCE` pairs part by part, in bounded memory."""
+        at_once = max(1, _PAIRS_AT_ONCE // len(z))
+        if pairs[0].shape[1] <= at_once:
+            return pair_logits(
+                self.config, self.parameters, z, pairs, evidence, self.sides, generator
+            )
+
+        def part(z: Tensor, first: Tensor, second: Tensor, number: int) -> Tensor:
+            # Seeded here, so that the dropout of the second pass is that of the first.
+            own = None if generator is None else Generator(self.device)
+            if own is not None and generator is not None:
+                own.manual_seed((generator.initial_seed() + number) % 2**63)
+            return pair_logits(
+                self.config, self.parameters, z, (first, second), evidence, self.sides, own
+            )
+
+        parts = zip(*(nodes.split(at_once, dim=1) for nodes in pairs), strict=True)
+        return torch.cat(
+            [
+                checkpoint(part, z, first, second, number, use_reentrant=False)
+                for number, (first, second) in enumerate(parts, start=1)
+            ],
+            dim=1,
+        )
 
     def _initial(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What the plain models of these seeds start with: weights, running statistics."""
@@ -183,21 +240,21 @@ class BatchedTrainer:
             }
             for kind in (0, 1)
         )
-        return {name: value.requires_grad_() for name, value in parameters.items()}, statistics
+        return parameters, statistics
 
-    @torch.no_grad()
-    def _clip(self) -> None:
-        """Scale each replica's gradient to the norm it may have."""
-        gradients = [
-            parameter.grad for parameter in self.parameters.values() if parameter.grad is not None
-        ]
-        rows = [gradient.reshape(len(self.seeds), -1) for gradient in gradients]
-        norm = torch.linalg.vector_norm(
-            torch.stack([torch.linalg.vector_norm(row, dim=1) for row in rows]), dim=0
-        )
-        scale = (self.config.training.gradient_norm / (norm + 1e-6)).clamp(max=1)
-        for gradient in gradients:
-            gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
+    def _clipped(self, gradients: Tensor) -> Tensor:
+        """Scale each replica's gradient, a row, to the norm it may have."""
+        norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
+        return gradients.mul_((self.config.training.gradient_norm / (norm + 1e-6)).clamp(max=1))
+
+    def _rows(self, values: Iterable[Tensor]) -> Tensor:
+        """(B, n): what belongs to each replica, side by side."""
+        return torch.cat([value.reshape(len(self.seeds), -1) for value in values], dim=1)
+
+    def _parts(self, rows: Tensor, like: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        """Each parameter's columns of (B, n), by its name."""
+        sizes = [value[0].numel() for value in like.values()]
+        return zip(like, rows.split(sizes, dim=1), strict=True)
 
     def _seeded(self) -> Generator:
         sequence = np.random.SeedSequence([*self.seeds, self.epoch])

@@ -1,5 +1,6 @@
 """A data set cannot hold what does not fit together, and cannot be changed."""
 
+import dataclasses
 import pickle
 from typing import Any
 
@@ -76,3 +77,17 @@ def test_names_lead_to_rows() -> None:
     with pytest.raises(InputError, match="'sm_3'") as raised:
         dataset.small_molecule_index("sm_3")
     assert "sm-3" in raised.value.hint
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 11), (11, 0), (7, 8)])
+def test_every_block_of_a_similarity_is_checked(
+    row: int, column: int, tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.datasets._ROWS_AT_ONCE", 5)
+    for value, message in ((np.nan, "nan"), (9.0, "not symmetric")):
+        matrix = np.array(tiny.mirna_similarity)
+        matrix[row, column] = value
+        with pytest.raises(InputError, match=message) as caught:
+            dataclasses.replace(tiny, mirna_similarity=matrix)
+        for name in (tiny.mirnas[row], tiny.mirnas[column]):
+            assert repr(name) in str(caught.value)

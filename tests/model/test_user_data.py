@@ -222,3 +222,45 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(KeyboardInterrupt):
         write_user_folder(demo(), tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
+
+
+class TestMapped:
+    """A similarity as `.npy`, which stays on disk."""
+
+    NAMES = "mir-1\nmir-2\nmir-3\n"
+
+    def _mapped(self, path: Path, matrix: np.ndarray, names: str | None = NAMES) -> Path:
+        folder = _folder(path, mirna_similarity__csv=None)
+        np.save(folder / "mirna_similarity.npy", matrix)
+        if names is not None:
+            (folder / "mirna_names.txt").write_text(names)
+        return folder
+
+    def test_it_is_the_same_data_set(self, tmp_path: Path) -> None:
+        plain = load_user_folder(_folder(tmp_path / "mine"))
+        mapped = load_user_folder(self._mapped(tmp_path / "npy", plain.mirna_similarity))
+        assert mapped.content_hash == plain.content_hash
+        assert isinstance(mapped.mirna_similarity.base, np.memmap)
+
+    @pytest.mark.parametrize(
+        ("matrix", "names", "message"),
+        [
+            (np.eye(3), None, "there is no mirna_names.txt"),
+            (np.eye(3), "mir-1\nmir-2\n", "has 2 names"),
+            (np.eye(3, dtype=np.int64), NAMES, "int64"),
+            (np.ones(3), NAMES, "shape"),
+            (np.triu(np.ones((3, 3))), NAMES, "not symmetric: 'mir-1' to 'mir-2'"),
+            (np.full((3, 3), np.nan), NAMES, "nan"),
+        ],
+    )
+    def test_refusals(
+        self, matrix: np.ndarray, names: str | None, message: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            load_user_folder(self._mapped(tmp_path / "npy", matrix, names))
+
+    def test_not_an_array(self, tmp_path: Path) -> None:
+        folder = self._mapped(tmp_path / "npy", np.eye(3))
+        (folder / "mirna_similarity.npy").write_text("text")
+        with pytest.raises(InputError, match="no array"):
+            load_user_folder(folder)

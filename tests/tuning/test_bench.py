@@ -122,3 +122,15 @@ def test_a_study_is_measured_and_leaves_nothing(home: Path) -> None:
     assert 0 < ratios["MLflow's share"] < 1
     assert os.environ["MMATUNE_HOME"] == str(home)
     assert not list(home.iterdir())
+
+
+def test_scale_measures_each_size_both_ways() -> None:
+    """A network of 10,000 associations is quick enough to be measured here."""
+    from tuning.bench.scale import bench_scale
+
+    result = bench_scale([10_000], 1, lambda name: None)
+    figures = {one["name"].partition(": ")[2]: one["value"] for one in result["figures"]}
+    assert {"epoch", "peak memory", "pairs ranked", "its standard error"} <= figures.keys()
+    assert 0 < figures["its standard error"] < 0.01
+    assert 0.2 < figures["peak memory"] < 8
+    assert list(result["ratios"]) == ["10,000 associations, 1,000 nodes: sparse / dense"]

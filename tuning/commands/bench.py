@@ -111,6 +111,26 @@ def study(
     _show(result, as_json, title=f"bench study, {loaded.name}, space {space}, {trials} trials")
 
 
+@app.command()
+def scale(
+    up_to: Annotated[
+        int, typer.Option("--up-to", min=10_000, help="Associations of the largest network.")
+    ] = 1_000_000,
+    repeats: RepeatsOption = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Time per epoch and memory on networks of 10,000 associations and more, each ten times larger.
+
+    Example: `mmatune bench scale --up-to 1000000`
+    """
+    from tuning.bench.scale import bench_scale
+
+    sizes = [10**power for power in range(4, 10) if 10**power <= up_to]
+    with console.status("bench ...") as status:
+        result = bench_scale(sizes, repeats, lambda name: status.update(f"{name} ..."))
+    _show(result, as_json, title="bench scale")
+
+
 def _check_device(device: str) -> None:
     import torch
 

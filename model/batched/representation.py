@@ -1,0 +1,33 @@
+"""Which networks are trained as a dense block, and which as sparse matrices."""
+
+from __future__ import annotations
+
+from model.autoencoder import Configuration
+from model.errors import InputError
+
+# Pairs of a network up to which a dense block takes less time than a sparse matrix, and up to which
+# it fits, for the options that need one. `mmatune bench scale` measures both ways.
+DENSE_CELLS = 100_000
+LARGEST_BLOCK = 5_000_000
+
+
+def is_dense(config: Configuration, cells: int) -> bool:
+    """Whether a network of so many miRNA-small molecule pairs is trained as a dense block.
+
+    Raises:
+        InputError: an option looks at every pair, and they are too many for that.
+    """
+    needs_block = {
+        "encoder.type": config.encoder.type == "gat",
+        "features.associations": config.features.associations == "gip",
+        "head.type": config.head.type != "none",
+        "sampled_pairs.per_association": config.sampled_pairs.per_association == "all",
+    }
+    for option, needed in needs_block.items():
+        if needed and cells > LARGEST_BLOCK:
+            raise InputError(
+                f"{config.dotted()[option]!r} looks at every pair, and {cells:,} are too many",
+                where=option,
+                hint=f"above {LARGEST_BLOCK:,} pairs choose another value",
+            )
+    return any(needs_block.values()) or cells <= DENSE_CELLS

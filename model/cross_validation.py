@@ -13,7 +13,7 @@ import numpy as np
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
-from model.metrics import METRICS, ranking_metrics
+from model.metrics import METRICS, fold_metrics
 from model.protocols import Fold
 from model.replicas import Replicas
 from model.similarities import Similarities
@@ -74,16 +74,16 @@ class CrossValidation:
 
     def evaluate(self) -> Evaluation:
         """Measure every fold on its held-out associations."""
-        return Evaluation(
-            tuple(
-                ranking_metrics(
-                    self.replicas.probabilities(k, fold.held_out),
-                    self.replicas.probabilities(k, fold.ranked_against),
-                    threshold=self.config.edge_decoder.threshold,
-                    balance=fold.balance,
-                )
-                for k, fold in enumerate(self.folds)
+        sides = [
+            [self.replicas.probabilities(k, pairs) for k, pairs in enumerate(of_folds)]
+            for of_folds in (
+                [fold.held_out for fold in self.folds],
+                [fold.ranked_against for fold in self.folds],
             )
+        ]
+        threshold = self.config.edge_decoder.threshold
+        return Evaluation(
+            tuple(fold_metrics(*sides, threshold=threshold, balance=self.folds[0].balance))
         )
 
     def save(self, folder: Path) -> None:

@@ -80,4 +80,4 @@ def _every_pair(replicas: Replicas, k: int, dataset: AssociationDataset) -> np.n
     n_mirnas, n_small_molecules = dataset.associations.shape
     mirna, small_molecule = np.indices((n_mirnas, n_small_molecules))
     pairs = np.stack((mirna.ravel(), small_molecule.ravel() + n_mirnas))
-    return replicas.probabilities(k, pairs).reshape(n_mirnas, n_small_molecules)
+    return replicas.probabilities(k, pairs).cpu().numpy().reshape(n_mirnas, n_small_molecules)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from model.autoencoder import Configuration
 from model.batched.trainer import BatchedTrainer
@@ -57,10 +58,10 @@ class Replicas:
             losses = self.trainer.train_epoch()
         return float(losses.mean())
 
-    def probabilities(self, k: int, node_pairs: np.ndarray) -> np.ndarray:
+    def probabilities(self, k: int, node_pairs: np.ndarray) -> Tensor:
         """(P,) probability of (2, P) node pairs by set k's models, averaged over their seeds."""
         members = slice(k * self.members, (k + 1) * self.members)
-        return self.trainer.probabilities(members, node_pairs).mean(axis=0)
+        return self.trainer.probabilities(members, node_pairs).mean(dim=0)
 
     def save(self, folder: Path) -> None:
         """Write everything needed to go on, as safetensors (no pickle)."""

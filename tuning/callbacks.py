@@ -71,6 +71,9 @@ class RecordTrials(Callback):
 
     def _close(self, trial: Any, ended: Ending, *, reason: str = "") -> None:
         run_id = self.run_ids[trial.trial_id]
+        if "device" in (trial.last_result or {}):
+            # What the same configuration gives bit for bit, it gives on the same kind of device.
+            self.record.client.set_tag(run_id, "device", trial.last_result["device"])
         if ended is Ending.FAILED and not reason:
             reason = "the score is not finite: training diverged"
         if ended is Ending.KILLED:

@@ -56,8 +56,6 @@ def read_study(name: str, data: str | None, data_dir: Path) -> FinishedStudy:
         InputError: there is no such study, no trial of it finished, or the data are not those it
             was made on.
     """
-    from model.catalogue import load
-
     client = mlflow_client()
     experiment = client.get_experiment_by_name(name)
     if experiment is None or "study" not in experiment.tags:
@@ -83,26 +81,48 @@ def read_study(name: str, data: str | None, data_dir: Path) -> FinishedStudy:
             where="study",
             hint=f"`mmatune study show {name}` shows how its trials ended",
         )
-    dataset = load(data or tags["dataset"], data_dir)
-    if dataset.content_hash != tags["data_hash"]:
-        raise InputError(
-            f"the data have changed: their hash is {dataset.content_hash[:12]}, the study was made"
-            f" on {tags['data_hash'][:12]}",
-            where=data or tags["dataset"],
-            hint="give the study's data with --data, or search again on these",
-        )
     return FinishedStudy(
         name=name,
-        dataset=dataset,
-        protocol=_recorded_protocol(client, own.info.run_id),
+        dataset=recorded_dataset(tags, data, data_dir, option="--data"),
+        protocol=recorded_protocol(client, own.info.run_id),
         seed=int(tags["seed"]),
         record=StudyRecord(client, experiment.experiment_id, own.info.run_id, tags),
         candidates=candidates,
     )
 
 
-def _recorded_protocol(client: MlflowClient, run_id: str) -> Protocol:
-    """The protocol as the study recorded it, a grouping of the user's own included."""
+def recorded_dataset(
+    tags: Mapping[str, str], data: str | None, data_dir: Path, *, option: str
+) -> AssociationDataset:
+    """Load the data that a study was made on.
+
+    Args:
+        tags: of the study or one of its runs.
+        data: where the data set is, if it is the user's own; None for one of the catalogue.
+        option: what the user gives ``data`` with, for the hint.
+
+    Raises:
+        InputError: there is no such data set, or it is not what the study was made on.
+    """
+    from model.catalogue import load
+
+    dataset = load(data or tags["dataset"], data_dir)
+    if dataset.content_hash != tags["data_hash"]:
+        raise InputError(
+            f"the data have changed: their hash is {dataset.content_hash[:12]}, the study was made"
+            f" on {tags['data_hash'][:12]}",
+            where=data or tags["dataset"],
+            hint=f"give the study's data with {option}, or search again on these",
+        )
+    return dataset
+
+
+def recorded_protocol(client: MlflowClient, run_id: str) -> Protocol:
+    """The protocol as the study recorded it, a grouping of the user's own included.
+
+    Args:
+        run_id: the study's own run.
+    """
     with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
         path = client.download_artifacts(run_id, "protocol.json", folder)
         recorded = json.loads(Path(path).read_text(encoding="utf-8"))

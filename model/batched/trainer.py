@@ -132,7 +132,7 @@ class BatchedTrainer:
         return loss + alpha * ((predicted - mask.masked_degree) ** 2).mean(dim=1)
 
     @torch.no_grad()
-    def probabilities(self, replicas: slice, node_pairs: np.ndarray) -> np.ndarray:
+    def probabilities(self, replicas: slice, node_pairs: np.ndarray) -> Tensor:
         """Probability of an association, all training associations visible.
 
         Args:
@@ -140,7 +140,7 @@ class BatchedTrainer:
             node_pairs: (2, P), the same for all of them.
 
         Returns:
-            (b, P) float64 in [0, 1]; NaN where training has diverged.
+            (b, P) float64 in [0, 1], on the device; NaN where training has diverged.
         """
         if self._embedded is None:
             self._embedded = self._encode(self.graph.all_visible, None)
@@ -155,7 +155,7 @@ class BatchedTrainer:
                 self.config, parameters, z, (first, second), evidence, self.sides, None
             )
             parts.append(torch.sigmoid(logits.double()))
-        return torch.cat(parts, dim=1).cpu().numpy()
+        return torch.cat(parts, dim=1)
 
     def state(self) -> dict[str, Tensor]:
         """Weights, batch-norm statistics and optimiser state; each with a leading B."""

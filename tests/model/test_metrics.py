@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from model.metrics import METRICS, Balance, ranking_metrics
+from model.metrics import METRICS, Balance, fold_metrics, ranking_metrics
 
 # A coarse grid of scores, so that ties are common.
 scores = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda xs: np.array(xs) / 20)
@@ -88,3 +89,31 @@ def test_the_published_threshold_is_another() -> None:
     held_out, unknown = np.array([0.55, 0.7]), np.array([0.1, 0.6])
     assert ranking_metrics(held_out, unknown, threshold=0.5)["sen"] == 1.0
     assert ranking_metrics(held_out, unknown, threshold=0.622)["sen"] == 0.5
+
+
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 30)), min_size=1, max_size=4),
+    seed=st.integers(0, 10**6),
+    decimals=st.integers(1, 6),
+    balance=st.sampled_from(["1:1", "as is"]),
+)
+def test_folds_at_once_are_each_on_its_own(
+    sizes: list[tuple[int, int]], seed: int, decimals: int, balance: Balance
+) -> None:
+    """Few decimals make ties; scores of 0 and 1 are the ends."""
+    rng = np.random.default_rng(seed)
+    sides = [[rng.random(n).round(decimals) for n in side] for side in zip(*sizes, strict=True)]
+    tensors = [[torch.as_tensor(scores) for scores in side] for side in sides]
+    found = fold_metrics(*tensors, threshold=0.5, balance=balance)
+    for one, held_out, unknown in zip(found, *sides, strict=True):
+        expected = ranking_metrics(held_out, unknown, threshold=0.5, balance=balance)
+        assert one == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_diverged_fold_leaves_the_others_alone() -> None:
+    held_out = [torch.tensor([0.9, 0.2]), torch.tensor([0.9, torch.nan])]
+    unknown = [torch.tensor([0.1, 0.5, 0.3])] * 2
+    whole, diverged = fold_metrics(held_out, unknown, threshold=0.5)
+    expected = ranking_metrics(held_out[0].numpy(), unknown[0].numpy())
+    assert whole == pytest.approx(expected, abs=1e-6)
+    assert all(np.isnan(value) for value in diverged.values())

@@ -143,6 +143,6 @@ def test_final_probabilities_score_every_pair(tiny: AssociationDataset) -> None:
     model = BatchedTrainer(config, Similarities.of(tiny), [tiny.association_pairs], [4])
     for _ in range(3):
         model.train_epoch()
-    expected = model.probabilities(slice(0, 1), np.array([[7], [14]]))[0, 0]
+    expected = model.probabilities(slice(0, 1), np.array([[7], [14]]))[0, 0].item()
     assert scores.shape == (12, 6)
     assert scores[7, 2] == pytest.approx(expected, abs=1e-7)

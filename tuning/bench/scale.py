@@ -106,7 +106,7 @@ def _ranking(trainer: Any, pairs: np.ndarray, held_out: np.ndarray) -> _Measured
     known = np.sort(pairs @ [sides[1], 1])
 
     def score(node_pairs: np.ndarray) -> np.ndarray:
-        return np.asarray(trainer.probabilities(slice(0, 1), node_pairs)[0])
+        return np.asarray(trainer.probabilities(slice(0, 1), node_pairs)[0].cpu())
 
     sampled = sample_unknown(np.random.default_rng(0), _SAMPLED, sides, known)
     auc, error = sampled_auc(score(held_out.T + [[0], [sides[0]]]), score(sampled))

@@ -42,8 +42,8 @@ def winner_curves(
         "balance": folds[0].balance,
         "folds": [
             fold_curves(
-                validation.replicas.probabilities(k, fold.held_out),
-                validation.replicas.probabilities(k, fold.ranked_against),
+                validation.replicas.probabilities(k, fold.held_out).cpu().numpy(),
+                validation.replicas.probabilities(k, fold.ranked_against).cpu().numpy(),
                 balance=fold.balance,
             )
             for k, fold in enumerate(folds)

@@ -73,7 +73,8 @@ class RecordTrials(Callback):
         run_id = self.run_ids[trial.trial_id]
         if "device" in (trial.last_result or {}):
             # What the same configuration gives bit for bit, it gives on the same kind of device.
-            self.record.client.set_tag(run_id, "device", trial.last_result["device"])
+            tags = {"device": trial.last_result["device"], "rung": str(self._rung(trial))}
+            self.record.set_tags(run_id, tags)
         if ended is Ending.FAILED and not reason:
             reason = "the score is not finite: training diverged"
         if ended is Ending.KILLED:
@@ -81,9 +82,15 @@ class RecordTrials(Callback):
         if trial.checkpoint:
             with trial.checkpoint.as_directory() as folder:
                 for file in Path(folder).glob("*.safetensors"):
-                    self.record.client.log_artifact(run_id, str(file), "checkpoint")
+                    self.record.log_file(run_id, file, "checkpoint")
         self.record.close(run_id, ended, reason=reason)
         self.table.end(trial.trial_id, ended)
+
+    def _rung(self, trial: Any) -> int:
+        """The last rung that the trial was measured at, in epochs; 0 for none."""
+        budget = self.space.configuration(trial.config).training.epochs
+        rungs = self.space.schedule.rungs(budget)
+        return max((rung for rung in rungs if rung <= trial.last_result["epoch"]), default=0)
 
 
 def _last_line(trial: Any) -> str:

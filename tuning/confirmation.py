@@ -176,7 +176,7 @@ def _record_children(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]
     params = {one.name: one.configuration.dotted() for one in plan.candidates}
     for name, splits in on_splits.items():
         run_id = record.open_child("confirm", f"confirm {name}", params.get(name, {}))
-        record.client.set_tag(run_id, "confirms", name)
+        record.set_tags(run_id, {"confirms": name})
         for step, split in enumerate(splits):
             metrics = Evaluation(split.folds).summary()
             if split.seconds is not None:

@@ -1,18 +1,21 @@
 """The record of a study in MLflow: an experiment, a run for the study, a child run per trial.
 
-Only the driver writes it; trials never talk to MLflow.
+Only the driver writes it; trials never talk to MLflow. `docs/record.md` tells what is in it.
 """
 
 from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.errors import InputError
 from model.metrics import METRICS
 from tuning.ending import Ending
+from tuning.spool import Spool, apply, pending
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,15 +39,23 @@ class StudyRecord:
         experiment_id: the study's experiment.
         run_id: the study's own run, parent of all others.
         tags: put on every run, so that each can be understood and found alone.
+        spool: keeps what is written on disk and tells MLflow beside the study; without one MLflow
+            is told at once.
     """
 
     def __init__(
-        self, client: MlflowClient, experiment_id: str, run_id: str, tags: Mapping[str, str]
+        self,
+        client: MlflowClient,
+        experiment_id: str,
+        run_id: str,
+        tags: Mapping[str, str],
+        spool: Spool | None = None,
     ) -> None:
         self.client = client
         self.experiment_id = experiment_id
         self.run_id = run_id
         self.tags = dict(tags)
+        self.spool = spool
 
     @classmethod
     def create(
@@ -55,62 +66,88 @@ class StudyRecord:
         tags: Mapping[str, str],
         params: Mapping[str, Any],
         artifact_location: Path | None,
+        spool: Path | None = None,
     ) -> StudyRecord:
-        """Make the experiment and the study's run.
+        """Make the experiment and the study's run; for this the store must answer.
 
         Args:
             artifact_location: folder of the experiment's artifacts on the embedded store, None
                 where a server keeps them.
+            spool: folder of the events that follow, see `tuning/spool.py`.
         """
         location = artifact_location.as_uri() if artifact_location else None
         experiment_id = client.create_experiment(study, artifact_location=location, tags=dict(tags))
         own = {**tags, "kind": "study", "mlflow.runName": study}
         run = client.create_run(experiment_id, tags=own)
-        record = cls(client, experiment_id, run.info.run_id, tags)
+        events = Spool(spool, client, experiment_id) if spool else None
+        record = cls(client, experiment_id, run.info.run_id, tags, events)
         record.log_params(run.info.run_id, params)
         return record
 
     def open_child(self, kind: str, name: str, params: Mapping[str, Any]) -> str:
-        """Start the run of a trial or a baseline; its run id."""
+        """Start the run of a trial or a baseline; what the other methods know it by."""
         tags = {
             **self.tags,
             "kind": kind,
             "mlflow.runName": name,
             "mlflow.parentRunId": self.run_id,
         }
-        run = self.client.create_run(self.experiment_id, tags=tags)
-        self.log_params(run.info.run_id, params)
-        return run.info.run_id
+        event = {"kind": "open", "run": uuid.uuid4().hex, "tags": tags, "time": _now()}
+        event["params"] = {name: str(value) for name, value in params.items()}
+        return self._write(event)
 
-    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+    def log_params(self, run: str, params: Mapping[str, Any]) -> None:
         """All parameters in one request."""
-        from mlflow.entities import Param
+        values = {name: str(value) for name, value in params.items()}
+        self._write({"kind": "params", "run": run, "values": values})
 
-        values = [Param(name, str(value)) for name, value in params.items()]
-        self.client.log_batch(run_id, params=values)
-
-    def log_metrics(self, run_id: str, result: Mapping[str, Any], *, step: int) -> None:
-        """Every metric of a report in one request, with the epoch as step; NaN is left out."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        metrics = [
-            Metric(name, float(result[name]), now, step)
+    def log_metrics(self, run: str, result: Mapping[str, Any], *, step: int) -> None:
+        """Every metric of a report, with the epoch as step; NaN is left out."""
+        values = {
+            name: float(result[name])
             for name in _CURVES
             if name in result and result[name] == result[name]
-        ]
-        self.client.log_batch(run_id, metrics=metrics)
+        }
+        event = {"kind": "metrics", "run": run, "step": step, "time": _now(), "values": values}
+        self._write(event)
 
-    def log_json(self, run_id: str, document: Any, file: str) -> None:
+    def log_json(self, run: str, document: Any, file: str) -> None:
         """Keep a document with a run."""
-        self.client.log_text(run_id, json.dumps(document, indent=2), file)
+        text = json.dumps(document, indent=2)
+        self._write({"kind": "text", "run": run, "text": text, "file": file})
 
-    def close(self, run_id: str, ended: Ending, *, reason: str = "") -> None:
+    def log_file(self, run: str, path: Path, folder: str) -> None:
+        """Keep a file with a run, in a folder of its artifacts."""
+        if self.spool:
+            self.spool.append_file({"kind": "file", "run": run, "folder": folder}, path)
+        else:
+            self.client.log_artifact(run, str(path), folder)
+
+    def set_tags(self, run: str, tags: Mapping[str, str]) -> None:
+        """Put tags on a run."""
+        self._write({"kind": "tags", "run": run, "values": dict(tags)})
+
+    def close(self, run: str, ended: Ending, *, reason: str = "") -> None:
         """End a run: its status, the tag ``status`` that says it in words, and why."""
-        self.client.set_tag(run_id, "status", ended.value)
-        if reason:
-            self.client.set_tag(run_id, "reason", reason)
-        self.client.set_terminated(run_id, _MLFLOW_STATUS[ended])
+        self.set_tags(run, {"status": ended.value, **({"reason": reason} if reason else {})})
+        self._write({"kind": "close", "run": run, "status": _MLFLOW_STATUS[ended], "time": _now()})
+
+    def wait(self, seconds: float) -> None:
+        """Until MLflow knows everything.
+
+        Args:
+            seconds: to wait without any progress.
+
+        Raises:
+            InputError: it does not answer for so long; what it was not told stays on disk.
+        """
+        if self.spool and not self.spool.drain(seconds):
+            raise InputError(
+                f"MLflow was not told all of it: {pending(self.spool.folder)} bytes of the record"
+                f" wait on disk ({type(self.spool.problem).__name__})",
+                where=f"study {self.tags.get('study')}",
+                hint="once the server answers, `mmatune study sync` tells it the rest",
+            ) from self.spool.problem
 
     def close_leftovers(self, reason: str) -> int:
         """Mark every run of the study that is still open as killed; how many there were."""
@@ -119,6 +156,19 @@ class StudyRecord:
         for run in open_runs:
             self.close(run.info.run_id, Ending.KILLED, reason=reason)
         return len(open_runs)
+
+    def _write(self, event: dict[str, Any]) -> str:
+        """Its run, by the name that later events have to use."""
+        if self.spool:
+            self.spool.append(event)
+            return str(event["run"])
+        runs: dict[str, str] = {}
+        apply(self.client, self.experiment_id, event, runs)
+        return runs.get(event["run"], event["run"])
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> list[Any]:

@@ -167,7 +167,11 @@ def _run_by_name(client: MlflowClient, name: str) -> Any:
     if len(found) != 1:
         problem = f"{len(found)} trials are called" if found else "there is no trial"
         ids = ", ".join(run.info.run_id for run in found)
-        hint = f"give its run id, one of: {ids}" if found else f"trials are: {', '.join(names)}"
+        hint = (
+            f"give its run id, one of: {ids}"
+            if found
+            else f"trials are: {', '.join(sorted(names))}"
+        )
         raise InputError(f"{problem} {wanted!r} in {study}", where="--from-run", hint=hint)
     return found[0]
 

@@ -25,8 +25,10 @@ from tuning.ray_session import ray_session, trial_resources
 from tuning.record import StudyRecord, runs_of
 from tuning.registry import Registration, register
 from tuning.search import pick_winner, search
-from tuning.study_folder import close_dead_studies, driving
+from tuning.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
 from tuning.worker import train_calibrated
+
+_PATIENCE = 300.0  # seconds that the end of a study waits for a tracking server that is away
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,12 @@ def run_study(plan: StudyPlan) -> StudyResult:
             tags=plan.tags(),
             params={"trials": plan.trials, "max_epochs": plan.space.max_epochs},
             artifact_location=artifact_root() / plan.name if is_embedded() else None,
+            spool=spool_folder(plan.name),
         )
-        record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
-        record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
-        return _search_and_register(plan, folds, record)
+        with told_in_the_end(record):
+            record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
+            record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
+            return _search_and_register(plan, folds, record)
 
 
 def _search_and_register(
@@ -86,11 +90,13 @@ def _search_and_register(
         status.stop()
         with LiveTable(plan.name, plan.trials, to_beat) as table:
             trials, interrupted = search(plan, folds, record, resources, table)
+        status.update("waiting until MLflow has the whole record ...")
+        status.start()
+        record.wait(_PATIENCE)
         rows = leaderboard_rows(runs_of(record.client, record.experiment_id))
         winner = pick_winner(trials)
         if winner is not None and not interrupted:
             status.update("training the winner on all development associations ...")
-            status.start()
             configuration = plan.space.configuration(winner.config)
             pairs = development_pairs(plan.dataset, plan.protocol, plan.seed)
             part = development_part(plan.dataset, plan.protocol, plan.seed)

@@ -14,6 +14,9 @@ from model.errors import InputError
 from tuning.home import home, optuna_storage_url, study_folder
 from tuning.mlflow_client import mlflow_client
 from tuning.record import StudyRecord
+from tuning.spool import tell
+
+_GRACE = 15.0  # seconds that an interrupted study waits for the tracking server
 
 
 @contextmanager
@@ -40,8 +43,27 @@ def driving(study: str) -> Iterator[None]:
             path.unlink()
 
 
+def spool_folder(study: str) -> Path:
+    """Where a study's record waits to be told to MLflow."""
+    return study_folder(study) / "record"
+
+
+@contextmanager
+def told_in_the_end(record: StudyRecord) -> Iterator[None]:
+    """However the study ends, MLflow is told what it did, unless it does not answer for a while."""
+    assert record.spool is not None
+    try:
+        yield
+        record.wait(_GRACE)
+    finally:
+        record.spool.drain(_GRACE)
+        record.spool.stop()
+
+
 def close_dead_studies() -> int:
     """Close the runs and trials of studies whose driver died; how many runs that were.
+
+    First MLflow is told what it was not told of them.
 
     Only studies driven from this home are looked at: whether one is alive elsewhere cannot be told
     from here.
@@ -66,6 +88,7 @@ def _close(study: str, reason: str) -> int:
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
         return 0  # it died before it had one, or tracks to another server
+    tell(spool_folder(study), client, experiment.experiment_id)
     return StudyRecord(client, experiment.experiment_id, "", {}).close_leftovers(reason)
 
 

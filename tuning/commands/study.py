@@ -40,6 +40,24 @@ def list_studies(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def sync(as_json: JsonOption = False) -> None:
+    """Tell MLflow what studies wrote down while it was away, and close those whose driver died.
+
+    Every new study does this first. Studies that are running are left alone.
+
+    Example: `mmatune study sync`
+    """
+    from tuning.study_folder import close_dead_studies
+
+    with console.status("telling MLflow ..."):
+        closed = close_dead_studies()
+    if as_json:
+        print_json({"closed_runs": closed})
+        return
+    console.print(f"Nothing of a study without a driver is left on disk; {closed} runs closed.")
+
+
+@app.command()
 def show(
     study: Annotated[str, typer.Argument(help="Name of the study, see `mmatune study list`.")],
     as_json: JsonOption = False,

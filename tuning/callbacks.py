@@ -12,6 +12,7 @@ from tuning.ending import Ending, ending
 from tuning.leaderboard import PUBLISHED
 from tuning.live import LiveTable
 from tuning.record import StudyRecord
+from tuning.resumption import RAY_TRIAL, Progress
 
 
 class RecordTrials(Callback):
@@ -21,36 +22,53 @@ class RecordTrials(Callback):
         record: of the study.
         space: turns a trial's point into all parameters of its configuration.
         table: what the user looks at meanwhile.
+        progress: of a study that is gone on with.
     """
 
-    def __init__(self, record: StudyRecord, space: SearchSpace, table: LiveTable) -> None:
+    def __init__(
+        self,
+        record: StudyRecord,
+        space: SearchSpace,
+        table: LiveTable,
+        progress: Progress | None = None,
+    ) -> None:
         self.record = record
         self.space = space
         self.table = table
-        self.run_ids: dict[str, str] = {}
+        self.run_ids = dict(progress.runs) if progress else {}
+        self._ended = set(self.run_ids)  # whose run is closed, or should be
+        self._epochs = progress.epochs if progress else {}
         self.trials: list[Any] = []
 
     def __getstate__(self) -> dict[str, Any]:
         # Ray Tune pickles its callbacks; a database connection and a terminal stay here.
-        return {"run_ids": self.run_ids}
+        return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Open the run; a trial that starts again after a fault keeps its own."""
-        if trial.trial_id not in self.run_ids:
-            # Ray Tune's tag begins with the trial's place in the order of suggestions.
-            number = int(trial.experiment_tag.split("_")[0])
-            params = self.space.configuration(trial.config).dotted()
-            name = f"trial-{number:03d}"
-            if self.space.is_published(trial.config):
-                name += PUBLISHED
-            self.run_ids[trial.trial_id] = self.record.open_child("trial", name, params)
-            self.table.start(trial.trial_id, name, params)
+        if trial.trial_id in self.run_ids and trial.trial_id not in self._ended:
+            return
+        # Ray Tune's tag begins with the trial's place in the order of suggestions.
+        number = int(trial.experiment_tag.split("_")[0])
+        params = self.space.configuration(trial.config).dotted()
+        name = f"trial-{number:03d}"
+        if self.space.is_published(trial.config):
+            name += PUBLISHED
+        if trial.trial_id in self._ended:
+            self._ended.remove(trial.trial_id)
+            self.record.reopen(self.run_ids[trial.trial_id])
+        else:
+            tags = {RAY_TRIAL: trial.trial_id}
+            self.run_ids[trial.trial_id] = self.record.open_child("trial", name, params, tags)
+        self.table.start(trial.trial_id, name, params)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """Add one point to the curves."""
-        self.record.log_metrics(self.run_ids[trial.trial_id], result, step=result["epoch"])
+        """Add one point to the curves, once: after a fault a trial measures some epochs again."""
+        if result["epoch"] > self._epochs.get(trial.trial_id, 0):
+            self._epochs[trial.trial_id] = result["epoch"]
+            self.record.log_metrics(self.run_ids[trial.trial_id], result, step=result["epoch"])
         self.table.report(trial.trial_id, result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

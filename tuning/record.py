@@ -84,10 +84,13 @@ class StudyRecord:
         record.log_params(run.info.run_id, params)
         return record
 
-    def open_child(self, kind: str, name: str, params: Mapping[str, Any]) -> str:
+    def open_child(
+        self, kind: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    ) -> str:
         """Start the run of a trial or a baseline; what the other methods know it by."""
         tags = {
             **self.tags,
+            **(tags or {}),
             "kind": kind,
             "mlflow.runName": name,
             "mlflow.parentRunId": self.run_id,
@@ -95,6 +98,10 @@ class StudyRecord:
         event = {"kind": "open", "run": uuid.uuid4().hex, "tags": tags, "time": _now()}
         event["params"] = {name: str(value) for name, value in params.items()}
         return self._write(event)
+
+    def reopen(self, run: str) -> None:
+        """Go on with a run that had ended, because its driver had."""
+        self._write({"kind": "reopen", "run": run})
 
     def log_params(self, run: str, params: Mapping[str, Any]) -> None:
         """All parameters in one request."""

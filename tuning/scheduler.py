@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from search_spaces.schema import SearchSpace
 from tuning.ending import METRIC
+from tuning.resumption import Point
 
 
 class StudyScheduler(AsyncHyperBandScheduler):
@@ -16,9 +19,12 @@ class StudyScheduler(AsyncHyperBandScheduler):
     A trial of the published settings always gets its full budget, for it is what a user compares
     the winner with, and a score from an early rung is not its score. It counts in its rungs like
     any other trial.
+
+    Args:
+        points: of the trials of a study that is gone on with, in the order they were measured.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, points: Iterable[Point] = ()) -> None:
         super().__init__(
             time_attr="epoch",
             metric=METRIC,
@@ -28,6 +34,10 @@ class StudyScheduler(AsyncHyperBandScheduler):
             reduction_factor=space.schedule.reduction_factor,
         )
         self._space = space
+        (bracket,) = self._brackets
+        for point in points:
+            trial: Any = SimpleNamespace(trial_id=point.ray_trial)  # all that is read of it
+            bracket.on_result(trial, point.epoch, point.score)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Stop the trial unless its score at the rung is among the best of those seen there."""

@@ -16,6 +16,9 @@ from tuning.live import LiveTable
 from tuning.plan import StudyPlan
 from tuning.ray_session import Resources
 from tuning.record import StudyRecord
+from tuning.resumption import Progress
+
+_RAY = "ray"  # Ray Tune's folder in the study's
 
 
 def search(
@@ -24,8 +27,13 @@ def search(
     record: StudyRecord,
     resources: Resources,
     table: LiveTable,
+    progress: Progress | None = None,
 ) -> tuple[Sequence[Any], bool]:
     """Let Ray Tune run the trials.
+
+    Args:
+        progress: of a study that is gone on with; its finished trials are not run again, the
+            others go on from their last checkpoints.
 
     Returns:
         Tune's trials, in the order they were suggested, and whether the user interrupted them.
@@ -42,11 +50,22 @@ def search(
     trainable = tune.with_parameters(
         run_trial, dataset=plan.dataset, folds=folds, space=plan.space, seed=plan.seed
     )
-    callback = RecordTrials(record, plan.space, table)
+    trainable = tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus})
+    callback = RecordTrials(record, plan.space, table, progress)
+    scheduler = StudyScheduler(plan.space, progress.points if progress else ())
+    folder = study_folder(plan.name)
     # Ray Tune prints a banner to stdout, where only a command's one document belongs.
     with redirect_stdout(io.StringIO()), interruptible() as asked:
+        if progress:
+            tuner = tune.Tuner.restore(str(folder / _RAY), trainable)
+            # Ray Tune would take the pickled ones: rungs that are empty, a record without a client.
+            restored: Any = tuner._local_tuner
+            restored._tune_config.scheduler = scheduler
+            restored._run_config.callbacks = [callback]
+            tuner.fit()
+            return callback.trials, asked.is_set()
         tuner = tune.Tuner(
-            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+            trainable,
             tune_config=tune.TuneConfig(
                 search_alg=StudySearch(
                     plan.name,
@@ -54,14 +73,14 @@ def search(
                     sampler=optuna.samplers.TPESampler(seed=plan.seed),
                     storage_url=optuna_storage_url(),
                 ),
-                scheduler=StudyScheduler(plan.space),
+                scheduler=scheduler,
                 num_samples=plan.trials,
                 max_concurrent_trials=resources.at_once,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
-                name="ray",
-                storage_path=str(study_folder(plan.name)),
+                name=_RAY,
+                storage_path=str(folder),
                 callbacks=[callback],
                 verbose=0,
                 # A lost worker is no fault of the configuration; an error of its own comes again.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
+from optuna.trial import Trial, TrialState
 from ray.tune.search.optuna import OptunaSearch
 
 from search_spaces.distributions import distributions
@@ -46,7 +47,7 @@ class StudySearch(OptunaSearch):
         """Record one point of the trial's curve, with the epoch as its step."""
         # Ray Tune gives the last result of a trial that ended by itself a second time, as done.
         if math.isfinite(result[METRIC]) and not result.get("done"):
-            self._ot_trials[trial_id].report(result[METRIC], result["epoch"])
+            self._report(self._ot_trials[trial_id], result)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -58,13 +59,49 @@ class StudySearch(OptunaSearch):
         assert self._ot_study is not None  # made by __init__, for a space is given
         trial = self._ot_trials[trial_id]
         ended = ending(result, error=error)
+        if self._state(trial).is_finished():
+            self._tell_anew(trial, ended, result)
+            return
         if ended is Ending.FINISHED:
             assert result is not None
             self._ot_study.tell(trial, result[METRIC])
         elif ended is Ending.STOPPED:
             assert result is not None
             # The result at which the scheduler stopped it comes here alone.
-            trial.report(result[METRIC], result["epoch"])
+            self._report(trial, result)
             self._ot_study.tell(trial, state=TrialState.PRUNED)
         else:
             self._ot_study.tell(trial, state=TrialState.FAIL)
+
+    def _report(self, trial: Trial, result: dict[str, Any]) -> None:
+        # After a fault some epochs are measured again; Optuna keeps the first value, and warns.
+        if not self._state(trial).is_finished():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                trial.report(result[METRIC], result["epoch"])
+
+    def _state(self, trial: Trial) -> TrialState:
+        assert self._ot_study is not None
+        return self._ot_study._storage.get_trial(trial._trial_id).state
+
+    def _tell_anew(self, trial: Trial, ended: Ending, result: dict[str, Any] | None) -> None:
+        """A trial that was told as failed when the driver died, and went on in a later one.
+
+        Optuna never changes what it was told: the trial is added again, and says which it was.
+        """
+        assert self._ot_study is not None
+        if ended not in (Ending.FINISHED, Ending.STOPPED):
+            return  # failed it is
+        assert result is not None
+        known = self._ot_study._storage.get_trial(trial._trial_id)
+        finished = ended is Ending.FINISHED
+        self._ot_study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.COMPLETE if finished else TrialState.PRUNED,
+                value=result[METRIC],
+                params=known.params,
+                distributions=known.distributions,
+                intermediate_values={**known.intermediate_values, result["epoch"]: result[METRIC]},
+                user_attrs={"resumed": known.number},
+            )
+        )

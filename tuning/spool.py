@@ -186,6 +186,10 @@ def _tell_some(
     elif kind == "tags":
         tags = [RunTag(name, value) for name, value in event["values"].items()]
         client.log_batch(run_id, tags=tags)
+    elif kind == "reopen":
+        client.update_run(run_id, "RUNNING")
+        for tag in client.get_run(run_id).data.tags.keys() & {"status", "reason"}:
+            client.delete_tag(run_id, tag)
     elif kind == "text":
         client.log_text(run_id, event["text"], event["file"])
     elif kind == "file":

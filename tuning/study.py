@@ -24,7 +24,9 @@ from tuning.plan import StudyPlan
 from tuning.ray_session import ray_session, trial_resources
 from tuning.record import StudyRecord, runs_of
 from tuning.registry import Registration, register
+from tuning.resumption import Progress, reopen, save_plan
 from tuning.search import pick_winner, search
+from tuning.spool import Spool
 from tuning.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
 from tuning.worker import train_calibrated
 
@@ -74,14 +76,38 @@ def run_study(plan: StudyPlan) -> StudyResult:
             artifact_location=artifact_root() / plan.name if is_embedded() else None,
             spool=spool_folder(plan.name),
         )
+        save_plan(plan)
         with told_in_the_end(record):
             record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
             record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
             return _search_and_register(plan, folds, record)
 
 
+def resume_study(plan: StudyPlan) -> StudyResult:
+    """Go on with a study whose driver died or was interrupted, see `resumption.read_plan`.
+
+    Trials that ended are not run again; the others go on from their last checkpoints, and the
+    number of trials is what it was to be.
+
+    Raises:
+        InputError: another process drives the study, MLflow does not know it, or it is finished.
+    """
+    close_dead_studies(but=plan.name)
+    client = mlflow_client()
+    folds = development_folds(plan.dataset, plan.protocol, plan.seed)
+    with driving(plan.name, resumed=True):
+        record, progress = reopen(client, plan)
+        record.spool = Spool(spool_folder(plan.name), client, record.experiment_id)
+        with told_in_the_end(record):
+            record.reopen(record.run_id)
+            return _search_and_register(plan, folds, record, progress)
+
+
 def _search_and_register(
-    plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord
+    plan: StudyPlan,
+    folds: tuple[Fold, ...],
+    record: StudyRecord,
+    progress: Progress | None = None,
 ) -> StudyResult:
     to_beat = _record_baselines(plan, folds, record)
     registration = None
@@ -89,7 +115,7 @@ def _search_and_register(
         resources = trial_resources(plan.gpus_per_trial)
         status.stop()
         with LiveTable(plan.name, plan.trials, to_beat) as table:
-            trials, interrupted = search(plan, folds, record, resources, table)
+            trials, interrupted = search(plan, folds, record, resources, table, progress)
         status.update("waiting until MLflow has the whole record ...")
         status.start()
         record.wait(_PATIENCE)
@@ -124,16 +150,19 @@ def _record_baselines(
     plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord
 ) -> tuple[str, float]:
     """Measure every baseline on the study's folds, a run each; the best one's name and AUC."""
+    done = "tags.kind = 'baseline' and tags.status = 'finished'"
+    recorded = {run.info.run_name for run in runs_of(record.client, record.experiment_id, done)}
     scores = {}
     for name in BASELINES:
         with console.status(f"baseline on the same folds: {name} ..."):
-            run_id = record.open_child("baseline", name, {})
+            run_id = None if name in recorded else record.open_child("baseline", name, {})
             summary = cached_evaluation(
                 name, plan.dataset, plan.protocol.name, plan.seed, folds
             ).summary()
-            record.log_metrics(run_id, summary, step=0)
-            record.close(run_id, Ending.FINISHED)
             scores[name] = summary[METRIC]
+            if run_id is not None:
+                record.log_metrics(run_id, summary, step=0)
+                record.close(run_id, Ending.FINISHED)
     best = max(scores, key=scores.__getitem__)
     return best, scores[best]
 

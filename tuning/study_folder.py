@@ -20,11 +20,14 @@ _GRACE = 15.0  # seconds that an interrupted study waits for the tracking server
 
 
 @contextmanager
-def driving(study: str) -> Iterator[None]:
+def driving(study: str, *, resumed: bool = False) -> Iterator[None]:
     """Drive a study: hold its lock, and leave no run and no trial of it open, whatever happens.
 
     However this process ends, the kernel gives the lock back. The lock file goes only once
     everything is closed, so one that nobody holds marks a study whose driver died.
+
+    Args:
+        resumed: the study has begun before: MLflow is told what it was not told of it.
 
     Raises:
         InputError: another process drives the study.
@@ -37,6 +40,8 @@ def driving(study: str) -> Iterator[None]:
             hint = "wait for it, or choose another name"
             raise InputError("another process runs it", where=f"study {study}", hint=hint) from None
         try:
+            if resumed:
+                _tell_the_rest(study)
             yield
         finally:
             _close(study, "the study ended early")
@@ -60,18 +65,21 @@ def told_in_the_end(record: StudyRecord) -> Iterator[None]:
         record.spool.stop()
 
 
-def close_dead_studies() -> int:
+def close_dead_studies(*, but: str | None = None) -> int:
     """Close the runs and trials of studies whose driver died; how many runs that were.
 
     First MLflow is told what it was not told of them.
 
     Only studies driven from this home are looked at: whether one is alive elsewhere cannot be told
     from here.
+
+    Args:
+        but: a study to leave as it is.
     """
     closed = 0
     for folder in sorted((home() / "studies").glob("*")):
         path = _lock_file(folder)
-        if path.is_file() and not _is_held(path):
+        if folder.name != but and path.is_file() and not _is_held(path):
             closed += _close(folder.name, "the process that ran the study died")
             path.unlink()
     return closed
@@ -84,12 +92,18 @@ def _close(study: str, reason: str) -> int:
         loaded = optuna.load_study(study_name=study, storage=storage)
         for trial in loaded.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             loaded.tell(trial.number, state=TrialState.FAIL)
+    record = _tell_the_rest(study)
+    return record.close_leftovers(reason) if record else 0
+
+
+def _tell_the_rest(study: str) -> StudyRecord | None:
+    """Tell MLflow what it was not told; None for a study that it does not know."""
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
-        return 0  # it died before it had one, or tracks to another server
+        return None  # it died before it had one, or tracks to another server
     tell(spool_folder(study), client, experiment.experiment_id)
-    return StudyRecord(client, experiment.experiment_id, "", {}).close_leftovers(reason)
+    return StudyRecord(client, experiment.experiment_id, "", {})
 
 
 def _lock_file(folder: Path) -> Path:

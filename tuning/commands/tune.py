@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from model.errors import InputError
 from model.protocols import CASE_STUDY, PROTOCOLS
 from tuning.console import JsonOption, console, print_json
 
@@ -43,6 +44,7 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes folds, sea
 
 
 def tune(
+    context: typer.Context,
     dataset: Annotated[
         str, typer.Argument(help="demo, dataset1, dataset2, or the folder of your own data.")
     ],
@@ -55,6 +57,14 @@ def tune(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the study; made up if left out.")
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the study --name, whose driver died or was interrupted; what it was"
+            " asked to do, it knows.",
+        ),
+    ] = False,
     gpus_per_trial: GpusOption = None,
     data_dir: DataDirOption = None,
     seed: SeedOption = 0,
@@ -63,15 +73,24 @@ def tune(
     """Search for the best model of a data set, and register it.
 
     Example: `mmatune tune dataset2 --trials 24`
+
+    Example: `mmatune tune dataset2 --name my-study --resume`
     """
     from model.catalogue import load
     from model.groups import chosen_protocol
     from search_spaces.loading import load_space
     from tuning.home import data_folder
     from tuning.plan import StudyPlan
-    from tuning.study import run_study
+    from tuning.resumption import read_plan
+    from tuning.study import resume_study, run_study
 
     loaded = load(dataset, data_dir or data_folder())
+    if resume:
+        if name is None:
+            raise InputError("say which study goes on", where="--resume", hint="with --name STUDY")
+        _refuse_other_options(context)
+        _finish(resume_study(read_plan(name, loaded)), as_json=as_json)
+        return
     plan = StudyPlan(
         name=name or f"{loaded.name}-{datetime.now():%Y%m%d-%H%M%S}",
         dataset=loaded,
@@ -82,7 +101,23 @@ def tune(
         seed=seed,
         gpus_per_trial=gpus_per_trial,
     )
-    result = run_study(plan)
+    _finish(run_study(plan), as_json=as_json)
+
+
+def _refuse_other_options(context: typer.Context) -> None:
+    """What a study was asked to do cannot be asked anew."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and parameter.name not in ("dataset", "name", "resume", "data_dir", "as_json"):
+            raise InputError(
+                "a study that is gone on with keeps what it was asked to do",
+                where=parameter.opts[0],
+                hint="leave it out, or begin a new study",
+            )
+
+
+def _finish(result: StudyResult, *, as_json: bool) -> None:
     audit = _fidelity(result)
     if as_json:
         print_json({**_document(result), "fidelity": audit})

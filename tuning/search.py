@@ -9,8 +9,9 @@ from typing import Any
 
 from model.protocols import Fold
 from tuning.callbacks import RecordTrials
+from tuning.cluster.shared_storage import study_storage
 from tuning.ending import METRIC, Ending, ending
-from tuning.home import optuna_storage_url, study_folder
+from tuning.home import optuna_storage_url
 from tuning.interrupt import interruptible
 from tuning.live import LiveTable
 from tuning.plan import StudyPlan
@@ -61,7 +62,7 @@ def search(
             ),
             run_config=tune.RunConfig(
                 name="ray",
-                storage_path=str(study_folder(plan.name)),
+                storage_path=study_storage(plan.name, plan.storage),
                 callbacks=[callback],
                 verbose=0,
                 # A lost worker is no fault of the configuration; an error of its own comes again.

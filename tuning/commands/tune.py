@@ -56,6 +56,23 @@ def tune(
         str | None, typer.Option("--name", help="Name of the study; made up if left out.")
     ] = None,
     gpus_per_trial: GpusOption = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            envvar="RAY_ADDRESS",
+            help="A Ray cluster to run on: `auto` on its head, or HOST:PORT; else this machine.",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            envvar="MMATUNE_STORAGE",
+            help="Folder or s3://bucket/folder for checkpoints, which all machines of the cluster"
+            " share; else the home.",
+        ),
+    ] = None,
     data_dir: DataDirOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -81,6 +98,8 @@ def tune(
         trials=trials,
         seed=seed,
         gpus_per_trial=gpus_per_trial,
+        address=address,
+        storage=storage,
     )
     result = run_study(plan)
     audit = _fidelity(result)

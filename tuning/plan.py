@@ -20,6 +20,8 @@ class StudyPlan:
         trials: how many configurations to try.
         seed: fixes the folds, the sampler and every trial's randomness.
         gpus_per_trial: may be a fraction; None is one where there is any.
+        address: of the Ray cluster; None is ``RAY_ADDRESS``, else this machine.
+        storage: folder or address that all machines share; None is the home.
     """
 
     name: str
@@ -30,6 +32,8 @@ class StudyPlan:
     trials: int
     seed: int
     gpus_per_trial: float | None
+    address: str | None = None
+    storage: str | None = None
 
     def tags(self) -> dict[str, str]:
         """What every run of the study is tagged with."""

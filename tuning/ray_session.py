@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from model.errors import InputError
+from tuning.cluster.capacity import cluster_capacity
 
 # Read when Ray starts or is imported. A user's own setting wins.
 _ENVIRONMENT = {
@@ -34,16 +35,25 @@ class Resources:
 
 
 @contextmanager
-def ray_session() -> Iterator[None]:
-    """Ray for the time of a study: the cluster named by ``RAY_ADDRESS``, else this machine."""
+def ray_session(address: str | None = None) -> Iterator[None]:
+    """Ray for the time of a study.
+
+    Args:
+        address: of a running cluster, ``auto`` on one of its machines; None is the cluster named
+            by ``RAY_ADDRESS``, else this machine.
+
+    Raises:
+        InputError: no cluster is there, or it asks for a token that this machine does not have.
+    """
+    address = ray_address(address)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
+    from ray.exceptions import AuthenticationError
 
     # What goes wrong in a trial is recorded with the trial, not poured over the table.
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    address = os.environ.get("RAY_ADDRESS") or "local"
     try:
         ray.init(
             address=address,
@@ -54,8 +64,15 @@ def ray_session() -> Iterator[None]:
     except ConnectionError as error:
         raise InputError(
             f"no Ray cluster answers at {address}",
-            where="RAY_ADDRESS",
-            hint="start it, or unset RAY_ADDRESS to use this machine",
+            where="--address",
+            hint="start it with `ray up`, or leave --address and RAY_ADDRESS out to use this"
+            " machine",
+        ) from error
+    except AuthenticationError as error:
+        raise InputError(
+            f"the Ray cluster at {address} asks for its token",
+            where="--address",
+            hint="set RAY_AUTH_MODE=token; the token is in ~/.ray/auth_token on its machines",
         ) from error
     try:
         yield
@@ -63,18 +80,33 @@ def ray_session() -> Iterator[None]:
         ray.shutdown()
 
 
-def trial_resources(gpus_per_trial: float | None) -> Resources:
-    """Resources of a trial on what Ray has now.
+def ray_address(address: str | None) -> str:
+    """Where Ray is joined: as given, else ``RAY_ADDRESS``, else ``local`` for one of our own.
+
+    Raises:
+        InputError: an address that needs the job server or the Ray client.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if "://" in address:
+        raise InputError(
+            f"a study cannot be driven through {address}: it would die with the connection",
+            where="--address",
+            hint="run it on the head: `ray exec cluster.yaml 'mmatune tune ... --address auto'`",
+        )
+    return address
+
+
+def trial_resources(gpus_per_trial: float | None, address: str | None = None) -> Resources:
+    """Resources of a trial on what Ray has, or may have once the cluster has grown.
 
     Args:
         gpus_per_trial: may be a fraction; None is one GPU where there is any, else none.
+        address: as for `ray_session`.
 
     Raises:
         InputError: a trial asks for more GPUs than there are.
     """
-    import ray
-
-    total = ray.cluster_resources()
+    total = cluster_capacity(ray_address(address))
     gpus = total.get("GPU", 0.0)
     if gpus_per_trial is None:
         gpus_per_trial = 1.0 if gpus else 0.0

@@ -15,6 +15,7 @@ from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import Protocol
 from search_spaces.schema import SearchSpace
+from tuning.cluster.shared_storage import open_storage, study_storage
 from tuning.ending import METRIC, Ending
 from tuning.home import study_folder
 from tuning.plan import StudyPlan
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 RAY_TRIAL = "ray_trial"  # tag of a trial's run: Ray Tune's id of the trial
+RAY_FOLDER = "ray"  # Ray Tune's, in the study's storage
 _FILE = "plan.json"
 
 
@@ -67,28 +69,31 @@ def save_plan(plan: StudyPlan) -> None:
         "trials": plan.trials,
         "seed": plan.seed,
         "gpus_per_trial": plan.gpus_per_trial,
+        "storage": plan.storage,
     }
     draft = study_folder(plan.name) / f"{_FILE}.draft"
     draft.write_text(json.dumps(document, indent=2), encoding="utf-8")
     draft.replace(study_folder(plan.name) / _FILE)
 
 
-def read_plan(name: str, dataset: AssociationDataset) -> StudyPlan:
+def read_plan(name: str, dataset: AssociationDataset, address: str | None = None) -> StudyPlan:
     """What a study was asked to do.
+
+    Args:
+        address: of the Ray cluster to go on with, which may be another.
 
     Raises:
         InputError: there is no such study in this home, it never began to search, or the data or
             the version of mmatune are others.
     """
-    folder = study_folder(name)
-    path = folder / _FILE
-    if not path.exists() or not (folder / "ray" / "tuner.pkl").exists():
+    path = study_folder(name) / _FILE
+    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if document is None or not _has_begun(study_storage(name, document["storage"])):
         raise InputError(
             f"there is no study {name!r} to go on with: it never began to search from here",
             where="--resume",
             hint="`mmatune study list` shows what there is; give its name with --name",
         )
-    document = json.loads(path.read_text(encoding="utf-8"))
     plan = StudyPlan(
         name=name,
         dataset=dataset,
@@ -98,6 +103,8 @@ def read_plan(name: str, dataset: AssociationDataset) -> StudyPlan:
         trials=document["trials"],
         seed=document["seed"],
         gpus_per_trial=document["gpus_per_trial"],
+        address=address,
+        storage=document["storage"],
     )
     for what, now in (
         ("data_hash", dataset.content_hash),
@@ -141,6 +148,17 @@ def reopen(client: MlflowClient, plan: StudyPlan) -> tuple[StudyRecord, Progress
         {trial: run.data.tags[KEY] for trial, run in trials.items()},
         tuple(sorted(points, key=lambda point: (point.time, point.epoch))),
     )
+
+
+def _has_begun(storage: str) -> bool:
+    from pyarrow.fs import FileType
+
+    try:
+        filesystem, root = open_storage(storage)
+        (found,) = filesystem.get_file_info([f"{root}/{RAY_FOLDER}/tuner.pkl"])
+    except OSError as error:
+        raise InputError(f"{storage} does not answer: {error}", where="--storage") from error
+    return bool(found.type == FileType.File)
 
 
 def _protocol(document: dict[str, Any]) -> Protocol:

@@ -9,16 +9,15 @@ from typing import Any
 
 from model.protocols import Fold
 from tuning.callbacks import RecordTrials
+from tuning.cluster.shared_storage import study_storage
 from tuning.ending import METRIC, Ending, ending
-from tuning.home import optuna_storage_url, study_folder
+from tuning.home import optuna_storage_url
 from tuning.interrupt import interruptible
 from tuning.live import LiveTable
 from tuning.plan import StudyPlan
 from tuning.ray_session import Resources
 from tuning.record import StudyRecord
-from tuning.resumption import Progress
-
-_RAY = "ray"  # Ray Tune's folder in the study's
+from tuning.resumption import RAY_FOLDER, Progress
 
 
 def search(
@@ -53,11 +52,11 @@ def search(
     trainable = tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus})
     callback = RecordTrials(record, plan.space, table, progress)
     scheduler = StudyScheduler(plan.space, progress.points if progress else ())
-    folder = study_folder(plan.name)
+    storage = study_storage(plan.name, plan.storage)
     # Ray Tune prints a banner to stdout, where only a command's one document belongs.
     with redirect_stdout(io.StringIO()), interruptible() as asked:
         if progress:
-            tuner = tune.Tuner.restore(str(folder / _RAY), trainable)
+            tuner = tune.Tuner.restore(f"{storage}/{RAY_FOLDER}", trainable)
             # Ray Tune would take the pickled ones: rungs that are empty, a record without a client.
             restored: Any = tuner._local_tuner
             restored._tune_config.scheduler = scheduler
@@ -79,8 +78,8 @@ def search(
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
-                name=_RAY,
-                storage_path=str(folder),
+                name=RAY_FOLDER,
+                storage_path=storage,
                 callbacks=[callback],
                 verbose=0,
                 # A lost worker is no fault of the configuration; an error of its own comes again.

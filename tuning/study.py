@@ -13,6 +13,7 @@ from model.errors import InputError
 from model.fresh_splits import development_part
 from model.protocols import Fold, development_folds, development_pairs
 from tuning.baseline_cache import cached_evaluation
+from tuning.cluster.shared_storage import check_shared, study_storage
 from tuning.console import console
 from tuning.ending import METRIC, Ending
 from tuning.home import artifact_root, is_embedded, study_folder
@@ -21,7 +22,7 @@ from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
 from tuning.plan import StudyPlan
-from tuning.ray_session import ray_session, trial_resources
+from tuning.ray_session import ray_address, ray_session, trial_resources
 from tuning.record import StudyRecord, runs_of
 from tuning.registry import Registration, register
 from tuning.resumption import Progress, reopen, save_plan
@@ -57,7 +58,10 @@ def run_study(plan: StudyPlan) -> StudyResult:
     Raises:
         InputError: the name is taken, or the resources are not there.
     """
-    study_folder(plan.name)  # refuses a name that cannot be one before anything else happens
+    # A name that cannot be one, a storage or an address of no use: refused before all else.
+    study_folder(plan.name)
+    study_storage(plan.name, plan.storage)
+    ray_address(plan.address)
     close_dead_studies()
     client = mlflow_client()
     if client.get_experiment_by_name(plan.name):
@@ -111,9 +115,10 @@ def _search_and_register(
 ) -> StudyResult:
     to_beat = _record_baselines(plan, folds, record)
     registration = None
-    with console.status("starting Ray ...") as status, ray_session():
-        resources = trial_resources(plan.gpus_per_trial)
+    with console.status("starting Ray ...") as status, ray_session(plan.address):
+        resources = trial_resources(plan.gpus_per_trial, plan.address)
         status.stop()
+        check_shared(study_storage(plan.name, plan.storage), resources)
         with LiveTable(plan.name, plan.trials, to_beat) as table:
             trials, interrupted = search(plan, folds, record, resources, table, progress)
         status.update("waiting until MLflow has the whole record ...")

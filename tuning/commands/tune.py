@@ -66,6 +66,23 @@ def tune(
         ),
     ] = False,
     gpus_per_trial: GpusOption = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            envvar="RAY_ADDRESS",
+            help="A Ray cluster to run on: `auto` on its head, or HOST:PORT; else this machine.",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            envvar="MMATUNE_STORAGE",
+            help="Folder or s3://bucket/folder for checkpoints, which all machines of the cluster"
+            " share; else the home.",
+        ),
+    ] = None,
     data_dir: DataDirOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -89,7 +106,7 @@ def tune(
         if name is None:
             raise InputError("say which study goes on", where="--resume", hint="with --name STUDY")
         _refuse_other_options(context)
-        _finish(resume_study(read_plan(name, loaded)), as_json=as_json)
+        _finish(resume_study(read_plan(name, loaded, address)), as_json=as_json)
         return
     plan = StudyPlan(
         name=name or f"{loaded.name}-{datetime.now():%Y%m%d-%H%M%S}",
@@ -100,8 +117,13 @@ def tune(
         trials=trials,
         seed=seed,
         gpus_per_trial=gpus_per_trial,
+        address=address,
+        storage=storage,
     )
     _finish(run_study(plan), as_json=as_json)
+
+
+_OF_A_RESUMED_STUDY = ("dataset", "name", "resume", "address", "data_dir", "as_json")
 
 
 def _refuse_other_options(context: typer.Context) -> None:
@@ -109,7 +131,7 @@ def _refuse_other_options(context: typer.Context) -> None:
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         given = source is not None and source.name == "COMMANDLINE"
-        if given and parameter.name not in ("dataset", "name", "resume", "data_dir", "as_json"):
+        if given and parameter.name not in _OF_A_RESUMED_STUDY:
             raise InputError(
                 "a study that is gone on with keeps what it was asked to do",
                 where=parameter.opts[0],

@@ -19,6 +19,10 @@ from tuning.ray_session import Resources
 from tuning.record import StudyRecord
 from tuning.resumption import RAY_FOLDER, Progress
 
+# Seconds without a report after which a trial is killed: ten epochs of the largest networks that
+# anybody searches on take minutes.
+_PATIENCE = 1800.0
+
 
 def search(
     plan: StudyPlan,
@@ -47,7 +51,12 @@ def search(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trainable = tune.with_parameters(
-        run_trial, dataset=plan.dataset, folds=folds, space=plan.space, seed=plan.seed
+        run_trial,
+        dataset=plan.dataset,
+        folds=folds,
+        space=plan.space,
+        seed=plan.seed,
+        patience=_PATIENCE,
     )
     trainable = tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus})
     callback = RecordTrials(record, plan.space, table, progress)

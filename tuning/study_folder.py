@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,12 +36,15 @@ def driving(study: str, *, resumed: bool = False) -> Iterator[None]:
         InputError: another process drives the study.
     """
     path = _lock_file(study_folder(study))
-    with open(path, "w") as lock:
+    with open(path, "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             hint = "wait for it, or choose another name"
             raise InputError("another process runs it", where=f"study {study}", hint=hint) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         try:
             if resumed:
                 _tell_the_rest(study)
@@ -83,6 +89,24 @@ def close_dead_studies(*, but: str | None = None) -> int:
             closed += _close(folder.name, "the process that ran the study died")
             path.unlink()
     return closed
+
+
+def stop_driver(study: str) -> None:
+    """Ask the process that drives a study to stop in order, as Ctrl-C does, and wait until it has.
+
+    Raises:
+        InputError: no process on this machine drives it.
+    """
+    path = _lock_file(study_folder(study))
+    if not path.is_file() or not _is_held(path):
+        raise InputError(
+            f"no process on this machine runs the study {study!r}",
+            where="study",
+            hint="`mmatune study list` shows what there is; a study is stopped where it was begun",
+        )
+    os.kill(int(path.read_text(encoding="utf-8")), signal.SIGINT)
+    while path.is_file() and _is_held(path):
+        time.sleep(0.1)
 
 
 def _close(study: str, reason: str) -> int:

@@ -16,6 +16,7 @@ from ray import tune
 from model.datasets import AssociationDataset
 from model.protocols import Fold
 from search_spaces.schema import SearchSpace
+from tuning.watchdog import watchdog
 from tuning.worker import worker_device
 
 
@@ -26,6 +27,7 @@ def run_trial(
     folds: tuple[Fold, ...],
     space: SearchSpace,
     seed: int,
+    patience: float,
 ) -> None:
     """Train, report every ``report_every`` epochs, save a checkpoint at each rung and at the end.
 
@@ -35,6 +37,7 @@ def run_trial(
 
     Args:
         config: the searched parameters by dotted name.
+        patience: seconds without a report after which the trial counts as hanging, and is killed.
     """
     # Heavy imports belong here: a reused worker pays for them once, the driver not at all.
     started = time.perf_counter()
@@ -49,28 +52,30 @@ def run_trial(
             validation.load(Path(folder))
     budget = configuration.training.epochs
     setup, busy = time.perf_counter() - started, 0.0
-    while validation.epoch < budget:
-        began = time.perf_counter()
-        loss = validation.train(min(space.schedule.report_every, budget - validation.epoch))
-        evaluation = validation.evaluate()
-        busy += time.perf_counter() - began
-        metrics: dict[str, Any] = {
-            **evaluation.summary(),
-            "fold_auc": [fold["auc"] for fold in evaluation.folds],
-            "loss": loss,
-            "epoch": validation.epoch,
-            "full_budget": validation.epoch == budget,
-            "seconds": time.perf_counter() - started,
-            "device_seconds": busy,
-            "setup_seconds": setup,
-            "device": device,
-        }
-        if validation.epoch == budget or validation.epoch in space.schedule.rungs(budget):
-            # Saved before it is reported: a scheduler's stop ends this function inside `report`.
-            with tempfile.TemporaryDirectory() as folder:
-                validation.save(Path(folder))
-                tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
-        else:
-            tune.report(metrics)
-        if not math.isfinite(metrics["auc"]):
-            return  # diverged: recorded as failed, and no retry would help
+    with watchdog(patience) as feed:
+        while validation.epoch < budget:
+            began = time.perf_counter()
+            loss = validation.train(min(space.schedule.report_every, budget - validation.epoch))
+            evaluation = validation.evaluate()
+            busy += time.perf_counter() - began
+            feed()
+            metrics: dict[str, Any] = {
+                **evaluation.summary(),
+                "fold_auc": [fold["auc"] for fold in evaluation.folds],
+                "loss": loss,
+                "epoch": validation.epoch,
+                "full_budget": validation.epoch == budget,
+                "seconds": time.perf_counter() - started,
+                "device_seconds": busy,
+                "setup_seconds": setup,
+                "device": device,
+            }
+            if validation.epoch == budget or validation.epoch in space.schedule.rungs(budget):
+                # Saved before it is reported: a scheduler's stop ends this function in there.
+                with tempfile.TemporaryDirectory() as folder:
+                    validation.save(Path(folder))
+                    tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+            else:
+                tune.report(metrics)
+            if not math.isfinite(metrics["auc"]):
+                return  # diverged: recorded as failed, and no retry would help

@@ -18,6 +18,7 @@ import torch
 import yaml
 
 from model.baselines import BASELINES
+from model.errors import InputError
 from model.protocols import HONEST, sealed_fold
 from model.synthetic import demo
 from search_spaces.schema import SearchSpace
@@ -26,7 +27,7 @@ from tuning.mlflow_client import mlflow_client
 from tuning.plan import StudyPlan
 from tuning.record import runs_of
 from tuning.study import StudyResult, run_study
-from tuning.study_folder import close_dead_studies, driving
+from tuning.study_folder import close_dead_studies, driving, stop_driver
 
 pytestmark = pytest.mark.ray
 
@@ -214,14 +215,11 @@ def test_study_list_and_show(
 
 
 def test_a_name_is_used_once(result: StudyResult) -> None:
-    from model.errors import InputError
-
     with pytest.raises(InputError, match="already"):
         run_study(result.plan)
 
 
 def test_a_driven_study_is_left_alone_and_a_dead_one_closed(home: Path) -> None:
-    from model.errors import InputError
     from tuning.record import StudyRecord
 
     client = mlflow_client()
@@ -273,7 +271,12 @@ def test_a_study_that_is_interrupted_or_killed(
     )
     try:
         _wait_for_curves(home, process)
-        os.kill(process.pid, number)
+        if number == signal.SIGINT:
+            stop_driver("cut")  # as `mmatune study stop` does
+            with pytest.raises(InputError, match="no process on this machine runs"):
+                stop_driver("cut")
+        else:
+            os.kill(process.pid, number)
         stderr = process.communicate(timeout=90)[1]
     finally:
         if process.poll() is None:

@@ -40,6 +40,25 @@ def list_studies(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def stop(
+    study: Annotated[str, typer.Argument(help="Name of a study that runs on this machine.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a running study in order: what has ended stays recorded, `tune --resume` goes on.
+
+    Example: `mmatune study stop demo-20260101-120000`
+    """
+    from tuning.study_folder import stop_driver
+
+    with console.status(f"stopping {study} ..."):
+        stop_driver(study)
+    if as_json:
+        print_json({"study": study, "stopped": True})
+        return
+    console.print(f"{study} is stopped. Go on with `mmatune tune DATASET --name {study} --resume`.")
+
+
+@app.command()
 def sync(as_json: JsonOption = False) -> None:
     """Tell MLflow what studies wrote down while it was away, and close those whose driver died.
 

@@ -1,0 +1,68 @@
+"""A trial that hangs is killed, and fails alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+from model.protocols import HONEST
+from model.synthetic import demo
+from search_spaces.schema import SearchSpace
+from tuning.mlflow_client import mlflow_client
+from tuning.plan import StudyPlan
+from tuning.record import runs_of
+
+
+def test_it_kills_the_process_that_does_not_feed_it_and_no_other() -> None:
+    code = """
+        import time
+        from tuning.watchdog import watchdog
+        with watchdog(1.0) as feed:
+            for _ in range(4):
+                time.sleep(0.5)
+                feed()
+        time.sleep(1.5)
+        print("fed", flush=True)
+        with watchdog(0.5):
+            time.sleep(30)
+        print("not killed", flush=True)
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (found.returncode, found.stdout) == (-signal.SIGKILL, "fed\n")
+
+
+SPACE = {
+    "description": "the second trial takes too long between two reports",
+    "schedule": {"report_every": 40, "first_rung": 40},
+    "fixed": {"encoder.layers": 1, "training.epochs": 40},
+    "search": {"training.seeds": {"type": "choice", "choices": [1, 100]}},
+    "start_with": [{"training.seeds": 1}, {"training.seeds": 100}, {"training.seeds": 1}],
+}
+
+
+@pytest.mark.ray
+def test_a_trial_that_hangs_fails_alone(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tuning.search
+    import tuning.study
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    degree = {"additive degree": tuning.study.BASELINES["additive degree"]}
+    monkeypatch.setattr(tuning.study, "BASELINES", degree)
+    monkeypatch.setattr(tuning.search, "_PATIENCE", 8.0)
+    space = SearchSpace.model_validate(SPACE)
+    result = tuning.study.run_study(StudyPlan("hang", demo(), HONEST, "test", space, 3, 0, None))
+    runs = runs_of(mlflow_client(), result.experiment_id, "tags.kind = 'trial'")
+    statuses = {run.info.run_name: run.data.tags["status"] for run in runs}
+    assert statuses == {"trial-001": "finished", "trial-002": "failed", "trial-003": "finished"}
+    assert result.registration is not None

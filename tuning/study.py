@@ -9,6 +9,7 @@ from typing import Any
 from model.autoencoder import Configuration
 from model.baselines import BASELINES
 from model.calibration import Calibration
+from model.checkpoint import checkpoint
 from model.errors import InputError
 from model.fresh_splits import development_part
 from model.protocols import Fold, development_folds, development_pairs
@@ -29,7 +30,7 @@ from tuning.resumption import Progress, reopen, save_plan
 from tuning.search import pick_winner, search
 from tuning.spool import Spool
 from tuning.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
-from tuning.worker import train_calibrated
+from tuning.worker import train_to_register
 
 _PATIENCE = 300.0  # seconds that the end of a study waits for a tracking server that is away
 
@@ -131,15 +132,16 @@ def _search_and_register(
             configuration = plan.space.configuration(winner.config)
             pairs = development_pairs(plan.dataset, plan.protocol, plan.seed)
             part = development_part(plan.dataset, plan.protocol, plan.seed)
-            probability, calibration = train_calibrated(
+            final = train_to_register(
                 configuration, part.dataset, folds, pairs, plan.seed, resources
             )
             status.update("registering the model ...")
             registration = register(
                 record.run_id,
                 plan.dataset,
-                probability,
-                _card(plan, winner, configuration, calibration),
+                final.probability,
+                _card(plan, winner, configuration, final.calibration),
+                checkpoint=checkpoint(final, plan.dataset),
             )
     record.log_json(record.run_id, rows, "leaderboard.json")
     if rows:

@@ -303,6 +303,7 @@ def test_a_study_that_is_interrupted_or_killed(
     assert experiment is not None
     if number == signal.SIGINT:
         assert "Interrupted" in stderr
+        assert "mmatune tune demo --name cut --resume" in stderr
         assert "Traceback" not in stderr
         assert close_dead_studies() == 0
         trials = [

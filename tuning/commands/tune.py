@@ -104,7 +104,7 @@ def tune(
     loaded = load(dataset, data_dir or data_folder())
     if resume:
         if name is None:
-            raise InputError("say which study goes on", where="--resume", hint="with --name STUDY")
+            raise InputError("say which study goes on", where="--resume", hint="add --name STUDY")
         _refuse_other_options(context)
         _finish(resume_study(read_plan(name, loaded, address)), as_json=as_json)
         return
@@ -191,6 +191,8 @@ def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     console.print(fidelity_line(audit))
     if result.interrupted:
         console.print("Interrupted: what had finished is recorded, nothing was registered.")
+        resume = f"mmatune tune {plan.dataset.name} --name {plan.name} --resume"
+        console.print(f"Next:  {resume}", soft_wrap=True)
     if result.registration:
         model = result.registration
         console.print(f"Model: {model.model}/{model.version}; {model.reason}.")

@@ -139,8 +139,8 @@ it is optimistic. {_UNCONFIRMED} It is not comparable with a score of another pr
 is not shown to be unassociated. \
 **Not for** medical decisions, nor for miRNAs or small molecules outside the data set.
 
-**Licence.** The program that made it is under the MIT licence. The scores come from the data set and \
-hold its names and associations: pass them on as the terms of the data set allow.
+**Licence.** The program that made it is under the MIT licence. The scores come from the data set \
+and hold its names and associations: pass them on as the terms of the data set allow.
 """
 
 

@@ -57,7 +57,9 @@ def pull(
                     folder.mkdir()
                     for file in [one for one in Path(scratch).iterdir() if one != folder]:
                         file.rename(folder / file.name)
-                text = card_file(found.name, found.version, found.description or "", found.tags)
+                text = card_file(
+                    found.name, int(found.version), found.description or "", found.tags
+                )
                 (folder / CARD).write_text(text, encoding="utf-8")
                 folder.chmod(0o755)
                 folder.replace(to)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from tuning.sealed import SealedScore, opened_by_others, record_opening, sealed_
 from tuning.study_folder import close_dead_studies, driving
 from tuning.verdict import Measured, Verdict, decide, summary_row
 from tuning.worker import train_to_register
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FRESH = 0xC0F1  # keeps the seeds of fresh splits apart from those of folds
 
@@ -81,6 +84,16 @@ class Confirmation:
     opened: int
     opened_by_others: list[str]
     registration: Registration
+
+    def to_frame(self) -> pd.DataFrame:
+        """Trials and baselines on the fresh splits as a table, best first.
+
+        Columns as of `verdict.summary_row`: ``confirmed_auc`` is the mean over folds and splits,
+        ``standard_error`` its corrected one, ``optimism`` in AUC, ``seconds_per_fold``.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

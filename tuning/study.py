@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.autoencoder import Configuration
 from model.baselines import BASELINES
@@ -18,7 +18,7 @@ from tuning.cluster.shared_storage import check_shared, study_storage
 from tuning.console import console
 from tuning.ending import METRIC, Ending
 from tuning.home import artifact_root, is_embedded, study_folder
-from tuning.leaderboard import leaderboard_rows
+from tuning.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
@@ -31,6 +31,9 @@ from tuning.search import pick_winner, search
 from tuning.spool import Spool
 from tuning.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
 from tuning.worker import train_to_register
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PATIENCE = 300.0  # seconds that the end of a study waits for a tracking server that is away
 
@@ -48,6 +51,10 @@ class StudyResult:
     rows: list[dict[str, Any]]
     registration: Registration | None
     interrupted: bool
+
+    def to_frame(self) -> pd.DataFrame:
+        """The leaderboard as a table, see `leaderboard.leaderboard_frame`."""
+        return leaderboard_frame(self.rows)
 
 
 def run_study(plan: StudyPlan) -> StudyResult:

@@ -69,7 +69,7 @@ constraints: ## pin the newest versions that fit (rewrites constraints.txt; on L
 	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; set -o pipefail; \
 	torch=$$(sed -n 's/^torch==/torch===/p' constraints.txt) && \
 	"$(PYTHON)" -m venv "$$scratch" && \
-	"$$scratch/bin/python" -m pip install --quiet "$$torch" '.[dev,cluster]' && \
+	"$$scratch/bin/python" -m pip install --quiet "$$torch" '.[dev]' && \
 	{ grep '^#' constraints.txt && "$$scratch/bin/python" -m pip freeze --all \
 		--exclude pip --exclude mmatune; } > "$$scratch/new" && \
 	cp "$$scratch/new" constraints.txt

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
@@ -37,6 +38,11 @@ class Evaluation:
             values[name] = float(of_folds.mean())
             values[f"{name}_sd"] = float(of_folds.std(ddof=1)) if len(of_folds) > 1 else np.nan
         return values
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per fold, numbered from 1, a column per metric of `model.metrics.METRICS`."""
+        index = pd.RangeIndex(1, len(self.folds) + 1, name="fold")
+        return pd.DataFrame(list(self.folds), index=index)
 
 
 class CrossValidation:

@@ -6,8 +6,10 @@ Shape legend: M miRNAs, S small molecules, T training associations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from model.autoencoder import Configuration
 from model.calibration import Calibration, FoldScores, calibrate
@@ -16,6 +18,29 @@ from model.datasets import AssociationDataset
 from model.protocols import Fold
 from model.replicas import Replicas
 from model.similarities import Similarities
+
+
+@dataclass(frozen=True, eq=False)
+class FinalModel:
+    """A trained model and what it says of every pair.
+
+    Args:
+        config: the configuration.
+        train_pairs: (T, 2), what it was trained on.
+        seed: it was trained with.
+        probability: (M, S), calibrated; that of a training association means nothing.
+        calibration: how scores became probabilities.
+        similarities: what it knows of the nodes.
+        state: weights, statistics and optimiser state, on the CPU; see `BatchedTrainer.state`.
+    """
+
+    config: Configuration
+    train_pairs: np.ndarray
+    seed: int
+    probability: np.ndarray
+    calibration: Calibration
+    similarities: Similarities
+    state: dict[str, Tensor]
 
 
 def final_probabilities(
@@ -32,14 +57,14 @@ def final_probabilities(
         train_pairs: (T, 2), all that may be known; the sealed part is not among them.
 
     Returns:
-        (M, S) scores between 0 and 1, as the model gives them: see `calibrated_probabilities`.
+        (M, S) scores between 0 and 1, as the model gives them; `final_model` calibrates them.
     """
     replicas = Replicas(config, Similarities.of(dataset, device), [train_pairs], [seed])
     replicas.train(config.training.epochs)
-    return _every_pair(replicas, 0, dataset)
+    return replicas.every_pair(0)
 
 
-def calibrated_probabilities(
+def final_model(
     config: Configuration,
     dataset: AssociationDataset,
     folds: Sequence[Fold],
@@ -47,21 +72,23 @@ def calibrated_probabilities(
     *,
     seed: int,
     device: str = "cpu",
-) -> tuple[np.ndarray, Calibration]:
-    """The final model's probabilities, by the scores that models of the folds gave to held-out
+) -> FinalModel:
+    """Train the final model; calibrate it by the scores that models of the folds gave to held-out
     associations and to unknown pairs.
 
     Args:
+        dataset: without the sealed part.
         folds: development folds; the sealed part is in none of them.
+        train_pairs: (T, 2), all that may be known.
 
     Returns:
-        (M, S) probabilities in the order of `final_probabilities`, and how they came about. Those
-        of training associations mean nothing: they were trained on.
+        The model; its probabilities are in the order of `final_probabilities`.
     """
     unknown = dataset.associations == 0
+    similarities = Similarities.of(dataset, device)
     of_folds = Replicas(
         config,
-        Similarities.of(dataset, device),
+        similarities,
         [fold.train_pairs for fold in folds],
         [fold_seed(seed, k) for k in range(len(folds))],
     )
@@ -70,14 +97,16 @@ def calibrated_probabilities(
     for k, fold in enumerate(folds):
         held_out = np.zeros_like(unknown)
         held_out[fold.held_out[0], fold.held_out[1] - len(dataset.mirnas)] = True
-        scores.append(FoldScores.of(_every_pair(of_folds, k, dataset), held_out, unknown))
+        scores.append(FoldScores.of(of_folds.every_pair(k), held_out, unknown))
     calibration = calibrate(scores)
-    final = final_probabilities(config, dataset, train_pairs, seed=seed, device=device)
-    return calibration.probabilities(final, unknown), calibration
-
-
-def _every_pair(replicas: Replicas, k: int, dataset: AssociationDataset) -> np.ndarray:
-    n_mirnas, n_small_molecules = dataset.associations.shape
-    mirna, small_molecule = np.indices((n_mirnas, n_small_molecules))
-    pairs = np.stack((mirna.ravel(), small_molecule.ravel() + n_mirnas))
-    return replicas.probabilities(k, pairs).cpu().numpy().reshape(n_mirnas, n_small_molecules)
+    final = Replicas(config, similarities, [train_pairs], [seed])
+    final.train(config.training.epochs)
+    return FinalModel(
+        config=config,
+        train_pairs=train_pairs,
+        seed=seed,
+        probability=calibration.probabilities(final.every_pair(0), unknown),
+        calibration=calibration,
+        similarities=Similarities(similarities.mirna.cpu(), similarities.small_molecule.cpu()),
+        state=final.trainer.state(),
+    )

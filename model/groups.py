@@ -14,12 +14,18 @@ from model.protocols import protocol as find_protocol
 from model.readers import Table, place, read_table
 
 COLUMNS = ["name", "group"]
+_MARK = "+groups-"  # in the name of a protocol with groups of a file
 
 
 def chosen_protocol(name: str, groups: Path | None, dataset: AssociationDataset) -> Protocol:
     """The protocol of a name, with the groups of a file where one is given; see `with_groups`."""
     protocol = find_protocol(name)
     return protocol if groups is None else with_groups(protocol, groups, dataset)
+
+
+def protocol_of(name: str) -> str:
+    """The name that `chosen_protocol` takes, from that of the protocol it gave."""
+    return name.partition(_MARK)[0]
 
 
 def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> Protocol:
@@ -47,7 +53,7 @@ def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> 
     digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
     return replace(
         protocol,
-        name=f"{protocol.name}+groups-{digest[:8]}",
+        name=f"{protocol.name}{_MARK}{digest[:8]}",
         meaning=f"{protocol.meaning} Twins are here the members of a group in a file of the user's"
         " own, not precursors of one mature miRNA.",
         grouping=pairs,

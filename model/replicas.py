@@ -3,7 +3,7 @@
 Each set is trained ``training.seeds`` times and the probabilities of those models are averaged (a
 seed ensemble).
 
-Shape legend: K sets of training associations, R seeds, P pairs.
+Shape legend: K sets of training associations, R seeds, P pairs, M miRNAs, S small molecules.
 """
 
 from __future__ import annotations
@@ -62,6 +62,12 @@ class Replicas:
         """(P,) probability of (2, P) node pairs by set k's models, averaged over their seeds."""
         members = slice(k * self.members, (k + 1) * self.members)
         return self.trainer.probabilities(members, node_pairs).mean(dim=0)
+
+    def every_pair(self, k: int) -> np.ndarray:
+        """(M, S) probability of every miRNA-small molecule pair by set k's models."""
+        mirna, small_molecule = np.indices(self.trainer.sides)
+        pairs = np.stack((mirna.ravel(), small_molecule.ravel() + self.trainer.sides[0]))
+        return self.probabilities(k, pairs).cpu().numpy().reshape(self.trainer.sides)
 
     def save(self, folder: Path) -> None:
         """Write everything needed to go on, as safetensors (no pickle)."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.baselines import BASELINES
-from model.calibration import Calibration
+from model.checkpoint import checkpoint
 from model.cross_validation import Evaluation
 from model.errors import InputError
+from model.final import FinalModel
 from model.fresh_splits import DevelopmentPart, development_part, fresh_folds
 from model.protocols import development_folds, development_pairs
 from tuning.confirm_tasks import OnSplit, measure_on_fresh_splits
@@ -29,7 +30,10 @@ from tuning.registry import Registration, confirm_version, find_version, registe
 from tuning.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
 from tuning.study_folder import close_dead_studies, driving
 from tuning.verdict import Measured, Verdict, decide, summary_row
-from tuning.worker import train_calibrated
+from tuning.worker import train_to_register
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FRESH = 0xC0F1  # keeps the seeds of fresh splits apart from those of folds
 
@@ -80,6 +84,16 @@ class Confirmation:
     opened: int
     opened_by_others: list[str]
     registration: Registration
+
+    def to_frame(self) -> pd.DataFrame:
+        """Trials and baselines on the fresh splits as a table, best first.
+
+        Columns as of `verdict.summary_row`: ``confirmed_auc`` is the mean over folds and splits,
+        ``standard_error`` its corrected one, ``optimism`` in AUC, ``seconds_per_fold``.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -189,11 +203,13 @@ def _record_children(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]
 
 def _train_chosen(
     plan: ConfirmationPlan, part: DevelopmentPart, chosen: Candidate, resources: Resources
-) -> tuple[np.ndarray, Calibration]:
+) -> FinalModel:
     study = plan.study
     pairs = development_pairs(study.dataset, study.protocol, study.seed)
     folds = development_folds(study.dataset, study.protocol, study.seed)
-    return train_calibrated(chosen.configuration, part.dataset, folds, pairs, study.seed, resources)
+    return train_to_register(
+        chosen.configuration, part.dataset, folds, pairs, study.seed, resources
+    )
 
 
 def _open_and_register(
@@ -202,9 +218,8 @@ def _open_and_register(
     ratio: float,
     verdict: Verdict,
     chosen: Candidate,
-    trained: tuple[np.ndarray, Calibration],
+    trained: FinalModel,
 ) -> Confirmation:
-    probability, _ = trained
     study, record = plan.study, plan.study.record
     rows = [summary_row(one, ratio) for one in measured]
     rows.sort(key=lambda row: -(row["confirmed_auc"] or 0))
@@ -215,7 +230,7 @@ def _open_and_register(
         opened = record_opening(study)
         baseline = next(row["name"] for row in rows if row["kind"] == "baseline")
         with console.status("scoring the sealed part ..."):
-            sealed = sealed_scores(study, chosen.name, probability, baseline)
+            sealed = sealed_scores(study, chosen.name, trained.probability, baseline)
     tags = {
         "fresh_auc": repr(by_name[chosen.name]["confirmed_auc"]),
         "fresh_auc_se": repr(by_name[chosen.name]["standard_error"]),
@@ -260,11 +275,9 @@ def _record_outcome(
     client.set_tag(run_id, "winning_baselines", json.dumps(verdict.winning_baselines))
 
 
-def _registered(
-    plan: ConfirmationPlan, chosen: Candidate, trained: tuple[np.ndarray, Calibration]
-) -> int:
+def _registered(plan: ConfirmationPlan, chosen: Candidate, trained: FinalModel) -> int:
     """The version of the chosen configuration: the one that `tune` registered, or a new one."""
-    study, (probability, calibration) = plan.study, trained
+    study = plan.study
     card = ModelCard(
         model=study.dataset.name,
         study=study.name,
@@ -274,12 +287,18 @@ def _registered(
         training="Trained on all development associations for the configuration's full budget; the"
         " sealed part was not trained on.",
         configuration=chosen.configuration.dotted(),
-        calibration=calibration,
+        calibration=trained.calibration,
     )
     found = find_version(card.model, version_tags(card, study.dataset))
     if found is not None:
         return found
     client, run_id = study.record.client, study.record.run_id
-    waiting = register(run_id, study.dataset, probability, card)
+    waiting = register(
+        run_id,
+        study.dataset,
+        trained.probability,
+        card,
+        checkpoint=checkpoint(trained, study.dataset),
+    )
     client.set_tag(run_id, "confirmed_version", str(waiting.version))
     return waiting.version

@@ -12,7 +12,8 @@ from rich.console import Console
 from model.errors import InputError
 
 # Progress, tables and errors go to stderr, so that stdout stays one JSON document under --json.
-console = Console(stderr=True, highlight=False)
+# In a notebook too: there rich asks for widgets that nobody has installed.
+console = Console(stderr=True, highlight=False, force_jupyter=False)
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")

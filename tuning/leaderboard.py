@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from model.errors import InputError
 from model.metrics import METRICS
 from tuning.ending import Ending
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Ends the name of the trial of the published settings, which every leaderboard shows.
 PUBLISHED = " (published)"
@@ -33,6 +37,52 @@ def leaderboard_rows(runs: Sequence[Any]) -> list[dict[str, Any]]:
             row = score_row(run.info.run_name, kind, run.data.metrics)
             rows.append({**row, "params": dict(run.data.params), "run_id": run.info.run_id})
     return sorted(rows, key=lambda row: -row["auc"])
+
+
+def leaderboard_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """The rows of a leaderboard as a table, best AUC first, its index the place from 1.
+
+    Args:
+        rows: of `leaderboard_rows`, or from a `StudyResult`.
+
+    Returns:
+        ``name``, ``kind``, each metric and its ``_sd`` over folds (NaN where there is none), the
+        parameters by dotted name, and ``run_id``.
+    """
+    import pandas as pd
+
+    from model.autoencoder import Configuration
+
+    def typed(params: Mapping[str, str]) -> dict[str, Any]:
+        """MLflow keeps parameters as text."""
+        values = Configuration.from_dotted(params).dotted()
+        return {name: values[name] for name in params}
+
+    flat = [
+        {key: value for key, value in row.items() if key not in ("params", "run_id")}
+        | typed(row.get("params", {}))
+        | {"run_id": row.get("run_id")}
+        for row in rows
+    ]
+    frame = pd.DataFrame(flat, index=pd.RangeIndex(1, len(flat) + 1, name="place"))
+    return frame[[*frame.columns.drop("run_id"), "run_id"]] if flat else frame
+
+
+def study_leaderboard(study: str) -> pd.DataFrame:
+    """The leaderboard of a recorded study, see `leaderboard_frame`.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    from tuning.mlflow_client import mlflow_client
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None or "study" not in experiment.tags:
+        hint = "`mmatune study list` shows what there is"
+        raise InputError(f"there is no study {study!r}", where="study", hint=hint)
+    return leaderboard_frame(leaderboard_rows(runs_of(client, experiment.experiment_id)))
 
 
 def score_row(name: str, kind: str, metrics: Mapping[str, float]) -> dict[str, Any]:

@@ -28,8 +28,9 @@ def log_model(
     dataset: AssociationDataset,
     probability: np.ndarray,
     card: ModelCard,
+    checkpoint: bytes | None,
 ) -> LoggedModel:
-    """Store the scorer and its table as a logged model of the run.
+    """Store the scorer, its table and the trained model itself as a logged model of the run.
 
     Uses the client throughout: `mlflow.pyfunc.log_model` would need a global tracking address and
     an active run, and would end the run that is still the study's.
@@ -38,6 +39,8 @@ def log_model(
     import pandas as pd
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
+
+    from model.checkpoint import CHECKPOINT  # brings torch, which `predict` and `pull` do without
 
     logged = client.create_logged_model(
         client.get_run(run_id).info.experiment_id,
@@ -63,14 +66,15 @@ def log_model(
             "small_molecules": list(dataset.small_molecules),
         }
         (parts / "names.json").write_text(json.dumps(names), encoding="utf-8")
+        artifacts = {"scores": str(parts / "scores.npz"), "names": str(parts / "names.json")}
+        if checkpoint is not None:  # of no use to the scorer: for whoever wants to train on
+            (parts / CHECKPOINT).write_bytes(checkpoint)
+            artifacts["checkpoint"] = str(parts / CHECKPOINT)
         shutil.copy(Path(__file__).with_name("scorer.py"), parts)
         mlflow.pyfunc.save_model(
             saved,
             python_model=str(parts / "scorer.py"),
-            artifacts={
-                "scores": str(parts / "scores.npz"),
-                "names": str(parts / "names.json"),
-            },
+            artifacts=artifacts,
             signature=_signature(),
             input_example=example,
             pip_requirements=[

@@ -138,4 +138,18 @@ it is optimistic. {_UNCONFIRMED} It is not comparable with a score of another pr
 **Use it to** rank unknown pairs for follow-up experiments. An unknown pair with a low probability \
 is not shown to be unassociated. \
 **Not for** medical decisions, nor for miRNAs or small molecules outside the data set.
+
+**Licence.** The program that made it is under the MIT licence. The scores come from the data set \
+and hold its names and associations: pass them on as the terms of the data set allow.
 """
+
+
+def card_file(name: str, number: int, text: str, tags: Mapping[str, str]) -> str:
+    """The model card as a file of its own, to go with a model that leaves the registry.
+
+    Args:
+        text: the version's description.
+        tags: of the version, see `version_tags`; the configuration is left to the checkpoint.
+    """
+    rows = [f"- {key}: {value}" for key, value in sorted(tags.items()) if key != "configuration"]
+    return "\n".join([f"# {name}, version {number}", "", text, *rows, ""])

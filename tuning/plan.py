@@ -30,8 +30,8 @@ class StudyPlan:
     space_name: str
     space: SearchSpace
     trials: int
-    seed: int
-    gpus_per_trial: float | None
+    seed: int = 0
+    gpus_per_trial: float | None = None
     address: str | None = None
     storage: str | None = None
 

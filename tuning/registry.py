@@ -42,7 +42,12 @@ class Registration:
 
 
 def register(
-    run_id: str, dataset: AssociationDataset, probability: np.ndarray, card: ModelCard
+    run_id: str,
+    dataset: AssociationDataset,
+    probability: np.ndarray,
+    card: ModelCard,
+    *,
+    checkpoint: bytes | None = None,
 ) -> Registration:
     """Log a model to a run and register it; champion only where there is none.
 
@@ -55,13 +60,14 @@ def register(
         dataset: the network; its associations are the pairs marked as known.
         probability: (M, S), score of every pair, 0 to 1.
         card: where the model comes from.
+        checkpoint: the trained model itself, of `model.checkpoint`; None where there is none.
 
     Raises:
         InputError: the scores do not fit the data set, or the store cannot be reached.
     """
     _check_probability(probability, dataset)
     client = mlflow_client()
-    logged = log_model(client, run_id, dataset, probability, card)
+    logged = log_model(client, run_id, dataset, probability, card, checkpoint)
     _make_registered_model(client, card.model)
     tags = version_tags(card, dataset)
     created = client.create_model_version(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.autoencoder import Configuration
 from model.baselines import BASELINES
 from model.calibration import Calibration
+from model.checkpoint import checkpoint
 from model.errors import InputError
 from model.fresh_splits import development_part
 from model.protocols import Fold, development_folds, development_pairs
@@ -17,7 +18,7 @@ from tuning.cluster.shared_storage import check_shared, study_storage
 from tuning.console import console
 from tuning.ending import METRIC, Ending
 from tuning.home import artifact_root, is_embedded, study_folder
-from tuning.leaderboard import leaderboard_rows
+from tuning.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
@@ -29,7 +30,10 @@ from tuning.resumption import Progress, reopen, save_plan
 from tuning.search import pick_winner, search
 from tuning.spool import Spool
 from tuning.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
-from tuning.worker import train_calibrated
+from tuning.worker import train_to_register
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PATIENCE = 300.0  # seconds that the end of a study waits for a tracking server that is away
 
@@ -47,6 +51,10 @@ class StudyResult:
     rows: list[dict[str, Any]]
     registration: Registration | None
     interrupted: bool
+
+    def to_frame(self) -> pd.DataFrame:
+        """The leaderboard as a table, see `leaderboard.leaderboard_frame`."""
+        return leaderboard_frame(self.rows)
 
 
 def run_study(plan: StudyPlan) -> StudyResult:
@@ -131,15 +139,16 @@ def _search_and_register(
             configuration = plan.space.configuration(winner.config)
             pairs = development_pairs(plan.dataset, plan.protocol, plan.seed)
             part = development_part(plan.dataset, plan.protocol, plan.seed)
-            probability, calibration = train_calibrated(
+            final = train_to_register(
                 configuration, part.dataset, folds, pairs, plan.seed, resources
             )
             status.update("registering the model ...")
             registration = register(
                 record.run_id,
                 plan.dataset,
-                probability,
-                _card(plan, winner, configuration, calibration),
+                final.probability,
+                _card(plan, winner, configuration, final.calibration),
+                checkpoint=checkpoint(final, plan.dataset),
             )
     record.log_json(record.run_id, rows, "leaderboard.json")
     if rows:

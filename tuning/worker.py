@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.autoencoder import Configuration
-from model.calibration import Calibration
 from model.datasets import AssociationDataset
+from model.final import FinalModel
 from model.protocols import Fold
 from tuning.ray_session import Resources
 
@@ -35,22 +35,22 @@ def train_final(
     return ray.get(task.remote(configuration, dataset, pairs, seed))
 
 
-def train_calibrated(
+def train_to_register(
     configuration: Configuration,
     dataset: AssociationDataset,
     folds: Sequence[Fold],
     pairs: np.ndarray,
     seed: int,
     resources: Resources,
-) -> tuple[np.ndarray, Calibration]:
-    """The model to register: (M, S) probabilities, and what they rest on; see `model/final.py`.
+) -> FinalModel:
+    """The model to register, see `model.final.final_model`.
 
     Args:
         dataset: without its sealed associations.
     """
     import ray
 
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_calibrated_task)
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_register_task)
     return ray.get(task.remote(configuration, dataset, folds, pairs, seed))
 
 
@@ -62,15 +62,13 @@ def _final_task(
     return final_probabilities(configuration, dataset, pairs, seed=seed, device=worker_device())
 
 
-def _calibrated_task(
+def _register_task(
     configuration: Configuration,
     dataset: AssociationDataset,
     folds: Sequence[Fold],
     pairs: np.ndarray,
     seed: int,
-) -> tuple[np.ndarray, Calibration]:
-    from model.final import calibrated_probabilities
+) -> FinalModel:
+    from model.final import final_model
 
-    return calibrated_probabilities(
-        configuration, dataset, folds, pairs, seed=seed, device=worker_device()
-    )
+    return final_model(configuration, dataset, folds, pairs, seed=seed, device=worker_device())

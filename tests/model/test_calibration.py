@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from model.calibration import FoldScores, calibrate, measure, standardised
 from model.datasets import AssociationDataset
-from model.final import calibrated_probabilities, final_probabilities
+from model.final import final_model, final_probabilities
 from model.protocols import HONEST, development_folds, development_pairs
 from tests.model.options import configuration
 
@@ -63,7 +63,8 @@ def test_probabilities_keep_the_order_of_the_final_models_scores(
     config = configuration(**{"training.epochs": 20})
     dev_folds = development_folds(tiny, HONEST, 0)
     pairs = development_pairs(tiny, HONEST, 0)
-    probability, calibration = calibrated_probabilities(config, tiny, dev_folds, pairs, seed=0)
+    final = final_model(config, tiny, dev_folds, pairs, seed=0)
+    probability, calibration = final.probability, final.calibration
     raw = final_probabilities(config, tiny, pairs, seed=0)
     assert np.array_equal(np.argsort(probability, axis=None), np.argsort(raw, axis=None))
     assert ((probability > 0) & (probability < 1)).all()

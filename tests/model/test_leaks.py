@@ -26,7 +26,7 @@ from model.batched.graph import TrainingGraph, VisibleGraph
 from model.batched.trainer import BatchedTrainer
 from model.config import Config
 from model.datasets import AssociationDataset
-from model.final import calibrated_probabilities, final_probabilities
+from model.final import final_model, final_probabilities
 from model.folds import Fold
 from model.protocols import PROTOCOLS, case_study, development_folds, development_pairs, sealed_fold
 from model.similarities import Similarities
@@ -154,7 +154,7 @@ def test_sealed_associations_cannot_reach_the_final_model(tiny: AssociationDatas
     blind = dataclasses.replace(tiny, associations=erased)
     assert np.array_equal(raw, final_probabilities(config, blind, pairs, seed=0))
     folds = development_folds(tiny, honest, 0)
-    probability, _ = calibrated_probabilities(config, blind, folds, pairs, seed=0)
+    probability = final_model(config, blind, folds, pairs, seed=0).probability
     assert np.array_equal(np.argsort(probability, axis=None), np.argsort(raw, axis=None))
 
 

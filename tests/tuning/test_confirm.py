@@ -15,8 +15,10 @@ import torch
 
 from model.autoencoder import Configuration
 from model.calibration import Calibration
+from model.final import FinalModel
 from model.fresh_splits import development_part
 from model.protocols import HONEST, sealed_fold
+from model.similarities import Similarities
 from model.synthetic import demo
 from search_spaces.schema import SearchSpace
 from tests.tuning.verdicts import NOISE, measured
@@ -65,6 +67,13 @@ GROUPED = dataclasses.replace(
     name="honest+groups-test",
     grouping=tuple((name, f"family {k // 3}") for k, name in enumerate(demo().mirnas[:9])),
 )
+
+
+def untrained(probability: np.ndarray) -> FinalModel:
+    """A final model of the demo data that has these probabilities and no weights."""
+    calibration = Calibration(1.0, -4.0, 0.01, None)
+    pairs, similarities = demo().association_pairs, Similarities.of(demo())
+    return FinalModel(Configuration(), pairs, 0, probability, calibration, similarities, {})
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +188,7 @@ class TestConfirmedStudy:
 
         _, _, second = confirmed
         lost = dataclasses.replace(second.verdict, winning_baselines=("kernel ridge similarity",))
-        trained = (np.full(demo().associations.shape, 0.5), Calibration(1.0, -4.0, 0.01, None))
+        trained = untrained(np.full(demo().associations.shape, 0.5))
         measured = [
             Measured(row["name"], row["kind"], *[np.full(10, 0.8) + NOISE[0][:10]] * 2, 1.0, 0.8)
             for row in second.rows
@@ -255,7 +264,7 @@ class TestConfirmedStudy:
                 0.25,
                 decide(rows, 0.25),
                 one,
-                (np.zeros((286, 39)), Calibration(1.0, -4.0, 0.01, None)),
+                untrained(np.zeros((286, 39))),
             )
         after = _openings(record)
         assert int(after["sealed_opened"]) == int(before["sealed_opened"]) + 1

@@ -11,6 +11,7 @@ from tuning.ending import Ending
 from tuning.leaderboard import (
     PUBLISHED,
     count_endings,
+    leaderboard_frame,
     leaderboard_rows,
     leaderboard_table,
     verdict,
@@ -43,6 +44,17 @@ def test_only_full_budget_trials_and_baselines_are_ranked() -> None:
     assert [row["kind"] for row in rows] == ["trial", "baseline", "trial"]
     assert rows[2]["mcc"] == 0.5
     assert rows[1]["mcc"] is None
+
+
+def test_it_is_a_table_with_a_row_a_place() -> None:
+    frame = leaderboard_frame(leaderboard_rows(RUNS))
+    assert frame["name"].tolist() == ["trial-005", "counting", "trial-001"]
+    assert frame.index.tolist() == [1, 2, 3]
+    assert frame.loc[3, "mcc"] == 0.5
+    assert math.isnan(frame.loc[2, "mcc"])
+    assert frame.loc[1, "mask.rate"] == 0.25  # a number, which MLflow keeps as text
+    assert frame.columns[-1] == "run_id"
+    assert leaderboard_frame([]).empty
 
 
 def test_endings_are_counted() -> None:

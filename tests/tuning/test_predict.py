@@ -14,10 +14,11 @@ from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import HONEST
 from tuning.commands import models
-from tuning.commands.predict import predict, rank_pairs
+from tuning.commands.predict import predict
 from tuning.home import artifact_root
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
+from tuning.ranking import best_unknown_pairs, rank_pairs
 from tuning.registry import register
 
 app = typer.Typer()
@@ -122,6 +123,16 @@ def test_an_unknown_name_gets_close_ones(run):
         run("predict", "toy", "--mirna", "HSA-MIR-15")
     with pytest.raises(InputError, match=r"--small-molecule: 'water'.*one of: Aspirin"):
         run("predict", "toy", "--small-molecule", "water")
+
+
+def test_the_best_unknown_pairs_of_the_network(run):
+    found = best_unknown_pairs("toy", top=3)
+    assert int(found.version.version) == 1
+    rows = found.pairs.to_dict(orient="list")
+    assert rows["mirna"] == [MIRNAS[0], MIRNAS[3], MIRNAS[2]]
+    assert rows["small_molecule"] == ["Aspirin", "Aspirin", "Curcumin"]
+    assert rows["rank"] == [1, 2, 3]
+    assert rows["probability"] == pytest.approx([0.8, 0.7, 0.4])
 
 
 def test_models_are_listed(run):

@@ -1,7 +1,10 @@
 """`mmatune report` and `mmatune promote`, on a study written to the record without Ray."""
 
+import base64
+import html
 import json
 import re
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from model.calibration import Calibration, Reliability, ReliabilityBin
 from model.cross_validation import CrossValidation
 from model.errors import InputError
+from model.groups import chosen_protocol
 from model.protocols import HONEST, development_folds
 from model.synthetic import demo
 from search_spaces.schema import SearchSpace
@@ -199,6 +203,27 @@ def test_a_confirmed_study_shows_its_confirmed_score_and_may_be_promoted(tmp_pat
     with pytest.raises(InputError, match=r"a baseline wins \(degree\)"):
         promote("told")
     assert int(resolve("demo").version) == 2
+
+
+def test_it_says_how_to_reproduce_with_groups_of_ones_own(tmp_path):
+    found = read_report("told", None, data_folder())
+    (tmp_path / "mine.csv").write_text(f"name,group\n{demo().mirnas[0]},a b\n")
+    grouped = chosen_protocol("honest", tmp_path / "mine.csv", demo())
+    for protocol, data in ((HONEST, "demo"), (grouped, "my data")):
+        groups = None if protocol is HONEST else [list(pair) for pair in protocol.grouping]
+        parts = {"name": protocol.name, "meaning": protocol.meaning, "groups": groups}
+        write_page({**found, "protocol": parts, "dataset": data}, tmp_path / "r.html")
+        page = html.unescape((tmp_path / "r.html").read_text(encoding="utf-8"))
+        (line,) = re.findall(r"mmatune tune .*", page)
+        words = shlex.split(line)
+        assert words[2:5] == [data, "--protocol", "honest"]
+        assert ("--groups" in words) == (protocol is grouped)
+        again = "'my data' --from-run" if data == "my data" else "train --from-run"
+        assert f"{again} told/trial-005" in page
+    (link,) = re.findall(r'download="groups.csv" href="data:[^,]*,([^"]*)"', page)
+    assert words[words.index("--groups") + 1] == "groups.csv"
+    (tmp_path / "groups.csv").write_bytes(base64.b64decode(link))
+    assert chosen_protocol("honest", tmp_path / "groups.csv", demo()) == grouped
 
 
 def test_bad_input_is_one_line(tmp_path):

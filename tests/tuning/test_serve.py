@@ -22,7 +22,7 @@ from tuning.commands.serve import serve
 from tuning.home import artifact_root
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
-from tuning.registry import register
+from tuning.registry import register, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRNAS = ("hsa-mir-21", "hsa-mir-22", "hsa-let-7a", "hsa-mir-155")
@@ -129,6 +129,10 @@ def test_a_pulled_folder_is_whole_and_never_overwritten(tmp_path, capsys):
     pull("toy@champion", to, as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert {"MLmodel", "requirements.txt", "artifacts/scores.npz"} <= set(document["files"])
+    card = (to / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for part in (HONEST.meaning, "has not been confirmed", "MIT licence", "medical decisions"):
+        assert part in card
+    assert f"- data_hash: {resolve('toy').tags['data_hash']}" in card
     assert [one.name for one in to.parent.iterdir()] == ["model"]
     with pytest.raises(InputError, match="is not empty"):
         pull("toy", to)

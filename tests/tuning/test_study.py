@@ -161,7 +161,7 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     """Trained again without the sealed associations in the data, it gives the same scores."""
     import dataclasses
 
-    from model.final import calibrated_probabilities
+    from model.final import final_model
     from model.protocols import development_folds, development_pairs
     from tuning.registry import load, resolve
 
@@ -171,7 +171,7 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     erased[sealed[0], sealed[1] - len(dataset.mirnas)] = 0
     params = {k: yaml.safe_load(v) for k, v in _best(result)["params"].items()}
     torch.set_num_threads(1)  # as the worker that trained it
-    probability, _ = calibrated_probabilities(
+    final = final_model(
         result.plan.space.configuration({k: params[k] for k in SPACE["search"]}),
         dataclasses.replace(dataset, associations=erased),
         development_folds(dataset, HONEST, 0),
@@ -186,7 +186,23 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
         }
     )
     scored = load(resolve("demo")).predict(pairs)["probability"].to_numpy()
-    assert np.allclose(scored, probability.ravel(), atol=1e-5)
+    assert np.allclose(scored, final.probability.ravel(), atol=1e-5)
+
+
+def test_the_registered_model_brings_the_training_checkpoint(result: StudyResult) -> None:
+    from model.checkpoint import load_checkpoint
+    from tuning.registry import load, resolve
+
+    found = resolve("demo")
+    folder = Path(found.source.removeprefix("file://"))
+    assert not [file for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle", ".pt")]
+    read = load_checkpoint(folder / "artifacts" / "checkpoint.safetensors")
+    assert read.data_hash == found.tags["data_hash"] == result.plan.dataset.content_hash
+    assert read.config.dotted() == json.loads(found.tags["configuration"])
+    torch.set_num_threads(1)  # as the worker that trained it
+    scorer = load(found).unwrap_python_model()
+    assert read.mirnas == tuple(scorer.mirnas)
+    assert np.array_equal(read.probabilities().astype(np.float32), scorer.probability_MS)
 
 
 def test_study_list_and_show(
@@ -287,6 +303,7 @@ def test_a_study_that_is_interrupted_or_killed(
     assert experiment is not None
     if number == signal.SIGINT:
         assert "Interrupted" in stderr
+        assert "mmatune tune demo --name cut --resume" in stderr
         assert "Traceback" not in stderr
         assert close_dead_studies() == 0
         trials = [

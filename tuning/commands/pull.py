@@ -11,6 +11,8 @@ import typer
 from model.errors import InputError
 from tuning.console import JsonOption, console, print_json
 
+CARD = "MODEL_CARD.md"
+
 
 def pull(
     model: Annotated[
@@ -21,11 +23,14 @@ def pull(
 ) -> None:
     """Download a registered model to use where this project is not installed.
 
-    It needs numpy, pandas and mlflow-skinny only; the versions are in its `requirements.txt`.
+    It needs numpy, pandas and mlflow-skinny only; the versions are in its `requirements.txt`. The
+    model card of today comes along as `MODEL_CARD.md`, and the trained weights as
+    `artifacts/checkpoint.safetensors`, which `model.checkpoint.load_checkpoint` reads.
 
     Example: `mmatune pull dataset2@champion --to my-model`
     """
     from tuning.mlflow_client import mlflow_client
+    from tuning.model_card import card_file
     from tuning.registry import resolve
 
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
@@ -52,6 +57,10 @@ def pull(
                     folder.mkdir()
                     for file in [one for one in Path(scratch).iterdir() if one != folder]:
                         file.rename(folder / file.name)
+                text = card_file(
+                    found.name, int(found.version), found.description or "", found.tags
+                )
+                (folder / CARD).write_text(text, encoding="utf-8")
                 folder.chmod(0o755)
                 folder.replace(to)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -104,7 +105,7 @@ def tune(
     loaded = load(dataset, data_dir or data_folder())
     if resume:
         if name is None:
-            raise InputError("say which study goes on", where="--resume", hint="with --name STUDY")
+            raise InputError("say which study goes on", where="--resume", hint="add --name STUDY")
         _refuse_other_options(context)
         _finish(resume_study(read_plan(name, loaded, address)), as_json=as_json)
         return
@@ -179,6 +180,7 @@ def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
 
 
 def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
+    from model.catalogue import NAMES
     from tuning.fidelity import fidelity_line
     from tuning.home import is_embedded, tracking_uri
     from tuning.leaderboard import leaderboard_table, verdict
@@ -191,6 +193,8 @@ def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     console.print(fidelity_line(audit))
     if result.interrupted:
         console.print("Interrupted: what had finished is recorded, nothing was registered.")
+        resume = ["mmatune", "tune", plan.dataset.name, "--name", plan.name, "--resume"]
+        console.print(f"Next:  {shlex.join(resume)}", markup=False, soft_wrap=True)
     if result.registration:
         model = result.registration
         console.print(f"Model: {model.model}/{model.version}; {model.reason}.")
@@ -198,8 +202,8 @@ def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     console.print(f"Runs:  experiment {plan.name!r} in {store}", soft_wrap=True)
     console.print(f"UI:    {'mmatune server' if is_embedded() else store}")
     if result.registration:
-        console.print(f"Next:  mmatune confirm {plan.name}", soft_wrap=True)
+        own = [] if plan.dataset.name in NAMES else ["--data", plan.dataset.name]
         first = plan.dataset.small_molecules[0]
-        console.print(
-            f"       mmatune predict {plan.dataset.name} --small-molecule {first!r}", soft_wrap=True
-        )
+        predict = ["mmatune", "predict", plan.dataset.name, "--small-molecule", first]
+        for start, words in (("Next:", ["mmatune", "confirm", plan.name, *own]), ("", predict)):
+            console.print(f"{start:6} {shlex.join(words)}", markup=False, soft_wrap=True)

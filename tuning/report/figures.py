@@ -11,7 +11,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from search_spaces.schema import Choice, FloatRange, Parameter, SearchSpace
+from search_spaces.schema import Choice, FloatRange, IntRange, Parameter, SearchSpace
 from tuning.ending import Ending
 from tuning.report.importance import optuna_study
 
@@ -23,6 +23,7 @@ COLOURS = {
 }
 BASELINE = "#CC3311"
 _OTHER = "#999999"
+_SCALE = [[0, "#d9d9d9"], [0.5, "#56a0cc"], [1, "#00406b"]]  # what is best stands out
 _HEIGHT = 420  # pixels
 AXES = 9  # of the parallel coordinates: more do not fit a page
 
@@ -102,6 +103,7 @@ def importance(report: Mapping[str, Any]) -> go.Figure:
         )
     )
     figure.update_layout(xaxis_title="share of the variance of the AUC", yaxis_autorange="reversed")
+    figure.update_yaxes(ticksuffix="  ")
     return _plain(figure, height=120 + 26 * len(values))
 
 
@@ -120,7 +122,7 @@ def parallel_coordinates(report: Mapping[str, Any]) -> go.Figure:
     figure = go.Figure(
         go.Parcoords(
             dimensions=[*dimensions, {"label": "AUC", "values": aucs, "tickformat": ".3f"}],
-            line={"color": aucs, "colorscale": "Viridis", "showscale": False},
+            line={"color": aucs, "colorscale": _SCALE, "showscale": False},
             labelangle=-20,
             labelside="top",
             rangefont_size=1,
@@ -171,19 +173,31 @@ def slices(report: Mapping[str, Any]) -> go.Figure:
     for place, (name, parameter) in enumerate(space.search.items()):
         at = {"row": place // columns + 1, "col": place % columns + 1}
         values = [trial.params[name] for trial in study.trials]
-        axis: dict[str, Any] = {"nticks": 5}
+        axis: dict[str, Any]
         if isinstance(parameter, Choice):
             values = [str(value) for value in values]
             order = [str(choice) for choice in parameter.choices]
             axis = {"type": "category", "categoryorder": "array", "categoryarray": order}
+            axis["range"] = [-0.4, len(order) - 0.6]  # those that nobody tried too
         elif isinstance(parameter, FloatRange) and parameter.log:
             axis = {"type": "log", "dtick": 1, "exponentformat": "power"}
+            axis["range"] = _padded(math.log10(parameter.low), math.log10(parameter.high))
+        else:
+            axis = {"nticks": 5, "range": _padded(parameter.low, parameter.high)}
+            if isinstance(parameter, IntRange) and parameter.high - parameter.low < 5:
+                axis["dtick"] = 1
         marker = {"color": "#0072B2", "size": 7, "opacity": 0.6}
         figure.add_scatter(x=values, y=aucs, mode="markers", marker=marker, showlegend=False, **at)
         figure.update_xaxes(title_text=_short(name), title_font_size=11, **axis, **at)
         if at["col"] == 1:
             figure.update_yaxes(title_text="AUC", **at)
     return _plain(figure, height=90 + 210 * rows)
+
+
+def _padded(low: float, high: float) -> list[float]:
+    """All that was searched over, and room for the points at the ends."""
+    room = 0.06 * (high - low)
+    return [low - room, high + room]
 
 
 def rungs(report: Mapping[str, Any]) -> go.Figure:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,10 +18,14 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from model.catalogue import NAMES
 from model.errors import InputError
+from model.groups import COLUMNS, protocol_of
 from tuning.ending import Ending
+from tuning.leaderboard import PUBLISHED
 from tuning.report import figures
 
+GROUPS_FILE = "groups.csv"
 _LIBRARIES = ("mmatune", "ray", "optuna", "mlflow", "torch", "torch_geometric", "scikit-learn")
 _CONFIG = {"displaylogo": False, "responsive": True}
 
@@ -69,6 +77,8 @@ def render(report: Mapping[str, Any]) -> str:
         seconds=sum(one["seconds"] or 0 for one in report["trials"]),
         epochs=sum(one["epochs"] for one in report["trials"]),
         commands=_commands(report),
+        groups=_groups(report),
+        groups_file=GROUPS_FILE,
     )
 
 
@@ -98,18 +108,44 @@ def _figures(report: Mapping[str, Any]) -> dict[str, str]:
 
 def _commands(report: Mapping[str, Any]) -> list[str]:
     """What to type to get the same study again."""
-    name = report["study"]
-    lines = [
-        f"# mmatune {report['mmatune_version']}, installed as its README says",
-        f"mmatune tune {report['dataset']} --protocol {report['protocol']['name']}"
-        f" --space {report['space']['name']} --trials {report['planned_trials']}"
-        f" --seed {report['seed']} --name {name}-again",
-    ]
+    protocol, again = report["protocol"], f"{report['study']}-again"
+    tune = ["mmatune", "tune", report["dataset"], "--protocol", protocol_of(protocol["name"])]
+    if protocol["groups"] is not None:
+        tune += ["--groups", GROUPS_FILE]
+    for option, value in (
+        ("space", report["space"]["name"]),
+        ("trials", report["planned_trials"]),
+        ("seed", report["seed"]),
+        ("name", again),
+    ):
+        tune += [f"--{option}", str(value)]
+    lines = [f"# mmatune {report['mmatune_version']}, installed as its README says"]
+    lines.append(shlex.join(tune))
     confirmation = report["confirmation"]
     if confirmation:
         top = sum(row["kind"] == "trial" for row in confirmation["rows"])
-        lines.append(f"mmatune confirm {name}-again --top {top} --splits {confirmation['splits']}")
+        confirm = ["mmatune", "confirm", again, "--top", str(top)]
+        confirm += ["--splits", str(confirmation["splits"])]
+        if report["dataset"] not in NAMES:
+            confirm += ["--data", report["dataset"]]
+        lines.append(shlex.join(confirm))
+    if report["winner"]:
+        lines.append("# where the study's record is: its winner again, the same to the last bit")
+        winner = f"{report['study']}/{report['winner']['name'].removesuffix(PUBLISHED)}"
+        own = [] if report["dataset"] in NAMES else [report["dataset"]]
+        lines.append(shlex.join(["mmatune", "train", *own, "--from-run", winner]))
     return lines
+
+
+def _groups(report: Mapping[str, Any]) -> str | None:
+    """The study's own groups as a link that saves the file for ``--groups``."""
+    pairs = report["protocol"]["groups"]
+    if pairs is None:
+        return None
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *pairs])
+    encoded = base64.b64encode(text.getvalue().encode()).decode()
+    return f"data:text/csv;charset=utf-8;base64,{encoded}"
 
 
 def _when(milliseconds: int | None) -> str:

@@ -71,10 +71,7 @@ def read_report(name: str, data: str | None, data_dir: Path) -> dict[str, Any]:
         "study": name,
         "dataset": tags["dataset"],
         "data_hash": tags["data_hash"],
-        "protocol": {
-            "name": tags["protocol"],
-            "meaning": _meaning(client, run_id, tags["protocol"]),
-        },
+        "protocol": _protocol(client, run_id, tags["protocol"]),
         "space": {"name": tags["space"], **space.model_dump(mode="json")},
         "seed": int(tags["seed"]),
         "mmatune_version": tags["mmatune_version"],
@@ -145,10 +142,16 @@ def _winner(
     return next((row for row in trials if row["name"] == chosen), trials[0] if trials else None)
 
 
-def _meaning(client: MlflowClient, run_id: str, name: str) -> str:
-    """What the protocol's score means, in the words of the time when the study was made."""
+def _protocol(client: MlflowClient, run_id: str, name: str) -> dict[str, Any]:
+    """What the protocol's score means, in the words of the time when the study was made.
+
+    ``groups`` are (name, group) pairs where the study had a file of its own, else None.
+    """
     document = _artifact(client, run_id, "protocol.json")
-    return str(document["meaning"] if document else protocol(name).meaning)
+    if document is None:
+        return {"name": name, "meaning": protocol(name).meaning, "groups": None}
+    groups = None if isinstance(document["grouping"], str) else document["grouping"]
+    return {"name": name, "meaning": document["meaning"], "groups": groups}
 
 
 def _artifact(client: MlflowClient, run_id: str, name: str) -> Any | None:

@@ -11,7 +11,8 @@ from model.errors import InputError
 from model.protocols import development_folds
 from tuning.confirmed_study import read_study
 from tuning.mlflow_client import mlflow_client
-from tuning.registry import CHAMPION, load
+from tuning.ranking import best_unknown_pairs
+from tuning.registry import CHAMPION
 from tuning.report.curves import winner_curves
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def top_pairs(
     missing: dict[str, str],
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]] | None]:
     """The study's registered version, and the unknown pairs it ranks first."""
-    import pandas as pd
-
     found_there = client.search_model_versions(f"run_id = '{run_id}'")
     confirmed = confirmation["model"]["version"] if confirmation else None
     versions = sorted(
@@ -79,14 +78,7 @@ def top_pairs(
         "version": int(found.version),
         "is_champion": str(aliases.get(CHAMPION)) == str(found.version),
     }
-    model = load(found)
-    scorer = model.unwrap_python_model()
-    names = [list(scorer.mirnas), list(scorer.small_molecules)]
-    every = pd.MultiIndex.from_product(names, names=["mirna", "small_molecule"])
-    scored: Any = model.predict(every.to_frame(index=False))
-    unknown = scored[~scored["known"].astype(bool)]
-    best = unknown.sort_values("probability", ascending=False, kind="stable").head(TOP_PAIRS)
-    columns = ["mirna", "small_molecule", "probability", "rank"]
+    best = best_unknown_pairs(f"{found.name}/{found.version}", TOP_PAIRS).pairs
     rows = [
         {
             "mirna": str(row["mirna"]),
@@ -94,6 +86,6 @@ def top_pairs(
             "probability": float(row["probability"]),
             "rank": int(row["rank"]),
         }
-        for row in best[columns].to_dict(orient="records")
+        for row in best.to_dict(orient="records")
     ]
     return version, rows

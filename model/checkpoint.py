@@ -1,0 +1,136 @@
+"""A final model as one file that needs nothing else: to score with, to look into, to train on.
+
+The file is safetensors, so reading it runs no code. Its tensors are the weights, the optimiser's
+state, the similarities and the training associations; its metadata, as JSON, the configuration, the
+names, the calibration and the hash of the data.
+
+Shape legend: M miRNAs, S small molecules, T training associations.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from model.autoencoder import Configuration
+from model.calibration import Calibration
+from model.datasets import AssociationDataset
+from model.errors import InputError
+from model.final import FinalModel
+from model.replicas import Replicas
+from model.similarities import Similarities
+
+CHECKPOINT = "checkpoint.safetensors"
+_PAIRS, _MIRNA, _SMALL_MOLECULE = "train_pairs", "similarity.mirna", "similarity.small_molecule"
+_STATE = "state."
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A final model that was read back.
+
+    Args:
+        replicas: the model, after its full budget; `Replicas.train` goes on with it.
+        mirnas: M names, in the order of the rows of every matrix.
+        small_molecules: S names, in the order of the columns.
+        dataset: name of the data set.
+        data_hash: of the whole data set, the sealed part included, which is not in the file.
+        train_pairs: (T, 2), (miRNA index, small molecule index) it was trained on.
+        calibration: how its scores become probabilities.
+    """
+
+    replicas: Replicas
+    mirnas: tuple[str, ...]
+    small_molecules: tuple[str, ...]
+    dataset: str
+    data_hash: str
+    train_pairs: np.ndarray
+    calibration: Calibration
+
+    @property
+    def config(self) -> Configuration:
+        return self.replicas.config
+
+    def probabilities(self) -> np.ndarray:
+        """(M, S) calibrated probability of every pair; see `model/calibration.py` for its meaning.
+
+        That of a training association means nothing.
+        """
+        unknown = np.ones((len(self.mirnas), len(self.small_molecules)), dtype=bool)
+        unknown[tuple(self.train_pairs.T)] = False
+        return self.calibration.probabilities(self.replicas.every_pair(0), unknown)
+
+
+def checkpoint(final: FinalModel, dataset: AssociationDataset) -> bytes:
+    """The content of a checkpoint file.
+
+    Args:
+        dataset: the whole one, whose hash is written down; of its associations only those that the
+            model was trained on are kept.
+    """
+    metadata = {
+        "format": "mmatune final model 1",
+        "configuration": json.dumps(final.config.dotted()),
+        "dataset": dataset.name,
+        "data_hash": dataset.content_hash,
+        "mirnas": json.dumps(dataset.mirnas),
+        "small_molecules": json.dumps(dataset.small_molecules),
+        "seed": str(final.seed),
+        "epoch": str(final.config.training.epochs),
+        "calibration": json.dumps(asdict(final.calibration)),
+    }
+    tensors = {_STATE + name: value for name, value in final.state.items()}
+    tensors[_PAIRS] = torch.tensor(final.train_pairs)
+    tensors[_MIRNA] = final.similarities.mirna.contiguous()
+    tensors[_SMALL_MOLECULE] = final.similarities.small_molecule.contiguous()
+    return save(tensors, metadata=metadata)
+
+
+def load_checkpoint(path: str | Path, device: str = "cpu") -> TrainedModel:
+    """Read a checkpoint file, such as `mmatune pull` leaves in ``artifacts/``.
+
+    Raises:
+        InputError: there is no such file, it is no checkpoint, or it is of another version.
+    """
+    try:
+        with safe_open(Path(path), framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from error
+    if about.get("format") != "mmatune final model 1":
+        raise InputError(
+            "it is no final model of this version",
+            where=str(path),
+            hint=f"a pulled model has one in artifacts/{CHECKPOINT}",
+        )
+    similarities = Similarities(tensors[_MIRNA].to(device), tensors[_SMALL_MOLECULE].to(device))
+    train_pairs = tensors[_PAIRS].numpy()
+    replicas = Replicas(
+        Configuration.from_dotted(json.loads(about["configuration"])),
+        similarities,
+        [train_pairs],
+        [int(about["seed"])],
+    )
+    state = {
+        name.removeprefix(_STATE): value
+        for name, value in tensors.items()
+        if name.startswith(_STATE)
+    }
+    replicas.trainer.load_state(state, int(about["epoch"]))
+    return TrainedModel(
+        replicas=replicas,
+        mirnas=tuple(json.loads(about["mirnas"])),
+        small_molecules=tuple(json.loads(about["small_molecules"])),
+        dataset=about["dataset"],
+        data_hash=about["data_hash"],
+        train_pairs=train_pairs,
+        calibration=TypeAdapter(Calibration).validate_json(about["calibration"]),
+    )

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from model.errors import InputError
-from tuning.commands import bench, data, folds, models, study
+from tuning.commands import bench, cluster, data, folds, models, study
 from tuning.commands.baselines import baselines
 from tuning.commands.confirm import confirm
 from tuning.commands.predict import predict
@@ -44,6 +44,7 @@ app.command()(serve)
 app.command()(reproduce)
 app.add_typer(bench.app, name="bench")
 app.command()(server)
+app.add_typer(cluster.app, name="cluster")
 
 
 def main() -> None:

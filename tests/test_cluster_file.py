@@ -16,6 +16,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 ROOT = Path(__file__).resolve().parents[1]
+HEAD_START = "head_start_ray_commands"
 TEXT = (ROOT / "cluster.yaml").read_text()
 Cluster = dict[str, Any]
 
@@ -82,31 +83,47 @@ def test_the_machines_are_those_meant(cluster: Cluster) -> None:
     assert cluster["max_workers"] == 10
     assert cluster["idle_timeout_minutes"] == 10
     assert cluster["auth"]["ssh_user"] == "ubuntu"
-    assert cluster["provider"].keys() == {"type", "region", "cache_stopped_nodes"}
 
 
-def test_the_values_to_fill_in_are_the_two_it_announces(cluster: Cluster) -> None:
-    values = re.findall(r"^ +(\w+): .*FILL IN", TEXT, re.M)
-    assert values == ["region", "ImageId"]
+def test_one_image_is_filled_in_for_all_machines(cluster: Cluster) -> None:
     images = [n["node_config"]["ImageId"] for n in cluster["available_node_types"].values()]
-    assert len(set(images)) == 1, "one value to fill in, for all machines"
+    assert len(set(images)) == 1
 
 
-def test_the_dashboard_is_not_open(cluster: Cluster) -> None:
+def test_the_files_for_aws_and_for_own_machines_share_their_set_up(cluster: Cluster) -> None:
+    own = yaml.safe_load((ROOT / "cluster-local.yaml").read_text())
+    for key in ("file_mounts", "rsync_exclude", "setup_commands", "worker_start_ray_commands"):
+        assert own[key] == cluster[key], key
+    start = [line.replace("RAY_enable_autoscaler_v2=0 ", "") for line in own[HEAD_START]]
+    assert start == cluster[HEAD_START]
+    set_by = re.compile(r"\b(MMATUNE_\w+)=")
+    environments = [
+        set(set_by.findall(str(file["initialization_commands"]))) for file in (own, cluster)
+    ]
+    assert environments[0] == environments[1] == {"MMATUNE_STORAGE", "MMATUNE_HOME"}
+
+
+def test_no_server_of_the_head_is_open(cluster: Cluster) -> None:
     """Whoever reaches the dashboard can run code."""
-    assert "--dashboard-host=127.0.0.1" in cluster["head_start_ray_commands"][-1]
+    assert "--dashboard-host=127.0.0.1" in cluster[HEAD_START][1]
+    start = (ROOT / "mlflow" / "start.sh").read_text()
+    assert "mmatune server --port" in start
+    assert "--host" not in start, "its default is loopback"
 
 
 def test_what_is_mounted_is_enough_to_install(cluster: Cluster, tmp_path: Path) -> None:
     """Ray does not look at the sources of `file_mounts`; here the package is built of them."""
     folder = tmp_path / "mmatune"
     folder.mkdir()
+    token = "~/.ray/auth_token"
     for remote, local in cluster["file_mounts"].items():
+        if remote == token:
+            continue
         target = folder / Path(remote).relative_to("~/mmatune")
         copy = shutil.copytree if (ROOT / local).is_dir() else shutil.copy
         copy(ROOT / local, target)
     install = cluster["setup_commands"][-1]
-    assert install.startswith("cd ~/mmatune && PIP_CONSTRAINT=constraints.txt ")
+    assert install.startswith("cd ~/mmatune && export PIP_CONSTRAINT=constraints.txt ")
     assert (folder / "constraints.txt").is_file()
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(folder)]
     built = subprocess.run(command, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Whether the machines and the storage that a cluster file names answer, and share what they should."""
+"""Whether the machines and the storage that a cluster file names answer, and share a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS = 20  # for one command on one machine
 
 
 def unreachable(cluster: dict[str, Any]) -> Iterator[Finding]:
-    """Mistakes that only a look at the machines and the bucket shows; none where values are open."""
+    """Mistakes that only a look at machines and bucket shows; none where values are open."""
     found = storage_of(cluster)
     if found and found[1].startswith("s3://") and not is_open(found[1]):
         yield from _bucket(*found)

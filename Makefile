@@ -24,7 +24,7 @@ PINNED = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n " packages found"; fflush() } } \
 	/^Installing collected/ { print "  installing"; fflush() }'
 
-.PHONY: help demo test test-slow lint format setup constraints clean
+.PHONY: help demo test test-cluster test-slow lint format setup constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -32,8 +32,12 @@ help: ## list the targets
 demo: $(INSTALLED) ## run the main job: a small search on the demo data
 	$(BIN)/mmatune $(DEMO)
 
-test: lint ## check the style and the types, run the tests
+test: lint ## check the style and the types, run the tests, those of a cluster too
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m cluster
+
+test-cluster: $(INSTALLED) ## run `ray up` on namespaces of this machine (as root, on Linux)
+	$(BIN)/python -m pytest -m cluster
 
 test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 	$(BIN)/python -m pytest -m slow

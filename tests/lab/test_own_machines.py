@@ -1,0 +1,272 @@
+"""`ray up cluster-local.yaml` on three hosts, and a study over them that loses one of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+
+from tests.lab.hosts import Host, Lab, lab, left_behind, why_not
+from tuning.home import optuna_storage_url
+from tuning.mlflow_client import mlflow_client
+from tuning.record import runs_of
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).resolve().parents[2]
+RAY = str(Path(sys.executable).parent / "ray")
+HOME = "/root/mmatune-home"
+TRIALS = 4
+CHECKPOINTED = 200  # epochs: a trial that came so far saved one at 180
+SPACE = {
+    "description": "trials long enough to lose a machine in the middle",
+    "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
+    "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": 1000},
+    "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
+    # Alike, so that ASHA stops none of them and each has a machine to lose.
+    "start_with": [{"encoder.dropout": 0.1}] * TRIALS,
+}
+
+
+@pytest.fixture
+def machines() -> Iterator[Lab]:
+    """A head and two workers, set up by nobody yet."""
+    if reason := why_not():
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/tmp"))
+    try:
+        with lab(folder) as made:
+            for number, name in enumerate(("head", "worker1", "worker2")):
+                made.boot(name, f"{made.subnet}.{10 + number}")
+            yield made
+        deadline = time.monotonic() + 30  # ssh keeps its connections for ten seconds
+        while (left := left_behind(made)) and time.monotonic() < deadline:
+            time.sleep(1)
+        assert left == []
+    finally:
+        shutil.rmtree(folder)
+
+
+def filled_in(machines: Lab) -> Path:
+    """The shipped file with its FILL IN values, in a copy of what it mounts."""
+    folder = machines.folder / "copy"
+    folder.mkdir()
+    text = (ROOT / "cluster-local.yaml").read_text()
+    for mounted in yaml.safe_load(text)["file_mounts"].values():
+        if not mounted.startswith("~"):
+            copy = shutil.copytree if (ROOT / mounted).is_dir() else shutil.copy
+            copy(ROOT / mounted, folder / mounted)
+    hosts = machines.hosts
+    for mark, value in (
+        ("the address of the head, such as 192.168.1.10", hosts["head"].address),
+        ("the address of the first worker, such as 192.168.1.11", hosts["worker1"].address),
+        (
+            "the address of the second worker, or take this line out",
+            hosts["worker2"].address,
+        ),
+        ("the name of the user", "root"),
+        ("the shared folder, such as /shared/mmatune", "/mnt/shared/mmatune"),
+    ):
+        assert text.count(f"FILL IN {mark}") == 1
+        text = text.replace(f"FILL IN {mark}", value)
+    # For ssh `~` is the home of the user's account, whatever HOME says.
+    text = text.replace("~/.ssh/id_ed25519", str(machines.key))
+    path = folder / "cluster-local.yaml"
+    path.write_text(text)
+    return path
+
+
+def run(machines: Lab, *line: str, seconds: float = 150) -> subprocess.CompletedProcess[str]:
+    """As the user, in the folder of the cluster file."""
+    return subprocess.run(
+        line,
+        cwd=machines.folder / "copy",
+        env=machines.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+
+
+def up(machines: Lab, path: Path) -> subprocess.CompletedProcess[str]:
+    return run(machines, RAY, "up", "-y", "--no-config-cache", str(path))
+
+
+def wait_for(what: str, seconds: float, condition: Any) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.5)
+    return found
+
+
+def alive(machines: Lab) -> int:
+    """How many machines Ray has."""
+    script = "import ray; ray.init('auto', logging_level=50);"
+    script += " print(sum(node['Alive'] for node in ray.nodes()))"
+    said = machines.ssh(machines.hosts["head"], f'. ~/.bashrc; python -c "{script}"')
+    answer = said.stdout.split()
+    return int(answer[-1]) if answer else 0
+
+
+def events(head: Host) -> list[dict[str, Any]]:
+    path = head.path(f"{HOME}/studies/lab/record/events.jsonl")
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def curves(head: Host) -> dict[str, list[tuple[int, dict[str, float]]]]:
+    """Steps and values of each trial in the order they were recorded."""
+    found = events(head)
+    trials = {one["run"]: [] for one in found if one["kind"] == "open" and one["params"]}
+    for one in found:
+        if one["kind"] == "metrics" and one["run"] in trials:
+            trials[one["run"]].append((one["step"], one["values"]))
+    return {run: curve for run, curve in trials.items() if curve}
+
+
+def trains_on(host: Host) -> bool:
+    """Whether a trial's process runs there; every host has a process tree of its own."""
+    assert host.process is not None
+    table = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split(maxsplit=2) for line in table.splitlines()]
+    family = {str(host.process.pid)}
+    grown = True
+    while grown:
+        more = {row[0] for row in rows if row[1] in family} - family
+        family |= more
+        grown = bool(more)
+    return any(row[0] in family and "ImplicitFunc" in row[2] for row in rows if len(row) > 2)
+
+
+def moved(curve: list[tuple[int, dict[str, float]]]) -> list[tuple[int, float]]:
+    """Where a trial began again: the step after it, and the share of its epochs trained anew."""
+    found = []
+    for (before, old), (step, new) in itertools.pairwise(curve):
+        if new["seconds"] < old["seconds"]:
+            epoch = old["device_seconds"] / before
+            found.append((step, new["device_seconds"] / epoch / step))
+    return found
+
+
+def test_a_study_outlives_one_of_its_machines(
+    machines: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, victim = machines.hosts["head"], machines.hosts["worker1"]
+    path = filled_in(machines)
+    (machines.shared / "space.yaml").write_text(yaml.safe_dump(SPACE))
+    line = [sys.executable, "-c", "from tuning.cli import main; main()", "cluster", "check"]
+    environment = {**machines.environment(), "PYTHONPATH": str(ROOT)}
+    checked = subprocess.run(
+        [*line, str(path)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert "ready for `ray up`" in checked.stderr, checked.stderr
+    brought_up = up(machines, path)
+    assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
+    wait_for("three machines", 120, lambda: alive(machines) == 3)
+    nobody_outside_reaches(head)
+
+    study = f"mmatune tune demo --space /mnt/shared/space.yaml --trials {TRIALS} --name lab"
+    study += " --address auto --json > /mnt/shared/answer.json"
+    with (machines.folder / "study.log").open("wb") as log:
+        driver = subprocess.Popen(
+            [RAY, "exec", str(path), study],
+            cwd=path.parent,
+            env=machines.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            far = wait_for("checkpoints", 200, lambda: three_are_far(head, driver))
+            assert trains_on(victim)
+            machines.power_off(victim)
+            assert driver.wait(timeout=240) == 0, (machines.folder / "study.log").read_text()
+        finally:
+            driver.kill()
+            driver.wait()
+    again = {run: moved(curve) for run, curve in curves(head).items() if moved(curve)}
+    assert again, "no trial moved"
+    for run_id, starts in again.items():
+        assert run_id in far
+        for step, share in starts:
+            assert step > CHECKPOINTED
+            assert share < 0.6, f"at epoch {step} it had trained {share:.0%} of them anew"
+    monkeypatch.setenv("MMATUNE_HOME", str(head.path(HOME)))
+    every_trial_is_accounted_for_once(json.loads((machines.shared / "answer.json").read_text()))
+    down = run(machines, RAY, "down", "-y", str(path))
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert "raylet" not in machines.ssh(head, "ps -A -o comm=").stdout
+
+
+def three_are_far(head: Host, driver: subprocess.Popen[bytes]) -> set[str]:
+    assert driver.poll() is None, "the study ended too early"
+    found = {run: curve[-1][0] for run, curve in curves(head).items()}
+    far = {run for run, step in found.items() if step >= CHECKPOINTED}
+    return set(found) if len(far) >= 3 else set()
+
+
+def nobody_outside_reaches(head: Host) -> None:
+    """MLflow and Ray's dashboard answer on the head itself alone."""
+    for port in (5000, 8265):
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((head.address, port), timeout=5)
+
+
+def every_trial_is_accounted_for_once(document: dict[str, Any]) -> None:
+    client = mlflow_client()
+    runs = runs_of(client, document["experiment_id"], "tags.kind = 'trial'")
+    assert sorted(run.info.run_name for run in runs) == [
+        f"trial-00{k}" for k in range(1, TRIALS + 1)
+    ]
+    statuses = Counter(run.data.tags["status"] for run in runs)
+    assert set(statuses) <= {"finished", "stopped early"}
+    for one in runs:
+        steps = [point.step for point in client.get_metric_history(one.info.run_id, "auc")]
+        assert steps == list(range(10, max(steps) + 1, 10))
+    trials = optuna.load_study(study_name="lab", storage=optuna_storage_url()).trials
+    told = Counter(trial.state.name for trial in trials)
+    assert told == Counter(COMPLETE=statuses["finished"], PRUNED=statuses["stopped early"])
+    assert document["model"]["version"] == 1
+
+
+def test_a_broken_set_up_is_seen(machines: Lab) -> None:
+    path = filled_in(machines)
+    constraints = path.parent / "constraints.txt"
+    text = constraints.read_text()
+    pinned = next(line for line in text.splitlines() if line.startswith("ray=="))
+    constraints.write_text(text.replace(pinned, "ray==2.9.0"))
+    failed = up(machines, path)
+    assert failed.returncode != 0
+    assert "ray" in failed.stdout + failed.stderr
+
+
+@pytest.mark.skipif(bool(why_not()), reason=str(why_not()))
+def test_a_lab_leaves_nothing_behind() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/tmp"))
+    try:
+        with lab(folder) as made:
+            host = made.boot("alone", f"{made.subnet}.10")
+            assert made.ssh(host, "hostname").stdout.strip() == "alone"
+            assert left_behind(made)
+        assert left_behind(made) == []
+    finally:
+        shutil.rmtree(folder)
+    assert os.path.ismount("/mnt") is False

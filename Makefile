@@ -34,7 +34,7 @@ demo: $(INSTALLED) ## run the main job: a small search on the demo data
 
 test: lint ## check the style and the types, run the tests, those of a cluster too
 	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m 'cluster and not slow'
 
 test-cluster: $(INSTALLED) ## run `ray up` on namespaces of this machine (as root, on Linux)
 	$(BIN)/python -m pytest -m cluster

@@ -118,10 +118,16 @@ class Lab:
         return self.folder / "user" / ".ssh" / "id_ed25519"
 
     def boot(self, name: str, address: str) -> Host:
-        """A new machine; it answers ssh within a second."""
+        """A new machine."""
         host = Host(name, address, self.folder / name)
         self.hosts[name] = host
         self._install(host)
+        self.power_on(host)
+        return host
+
+    def power_on(self, host: Host) -> None:
+        """It answers ssh within a second, and has what was on its disk."""
+        name, address = host.name, host.address
         wire = self._wire(host)
         space = f"{self.bridge}-{name}"
         for line in (
@@ -151,7 +157,6 @@ class Lab:
         while self.ssh(host, "true").returncode:
             assert time.monotonic() < deadline, (host.folder / "sshd.log").read_text()
             time.sleep(0.2)
-        return host
 
     def ssh(self, host: Host, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command there as the cluster's user."""

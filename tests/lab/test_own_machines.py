@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +119,10 @@ def wait_for(what: str, seconds: float, condition: Any) -> Any:
 def alive(machines: Lab) -> int:
     """How many machines Ray has."""
     script = "import ray; ray.init('auto', logging_level=50);"
-    script += " print(sum(node['Alive'] for node in ray.nodes()))"
+    script += " print('alive', sum(node['Alive'] for node in ray.nodes()))"
     said = machines.ssh(machines.hosts["head"], f'. ~/.bashrc; python -c "{script}"')
-    answer = said.stdout.split()
-    return int(answer[-1]) if answer else 0
+    found = re.search(r"^alive (\d+)$", said.stdout, re.M)
+    return int(found[1]) if found else 0
 
 
 def events(head: Host) -> list[dict[str, Any]]:
@@ -166,12 +167,10 @@ def moved(curve: list[tuple[int, dict[str, float]]]) -> list[tuple[int, float]]:
     return found
 
 
-def test_a_study_outlives_one_of_its_machines(
-    machines: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    head, victim = machines.hosts["head"], machines.hosts["worker1"]
+@pytest.fixture
+def cluster(machines: Lab) -> Path:
+    """The cluster file of a cluster that is up."""
     path = filled_in(machines)
-    (machines.shared / "space.yaml").write_text(yaml.safe_dump(SPACE))
     line = [sys.executable, "-c", "from tuning.cli import main; main()", "cluster", "check"]
     environment = {**machines.environment(), "PYTHONPATH": str(ROOT)}
     checked = subprocess.run(
@@ -181,27 +180,54 @@ def test_a_study_outlives_one_of_its_machines(
     brought_up = up(machines, path)
     assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
     wait_for("three machines", 120, lambda: alive(machines) == 3)
-    nobody_outside_reaches(head)
+    return path
 
-    study = f"mmatune tune demo --space /mnt/shared/space.yaml --trials {TRIALS} --name lab"
-    study += " --address auto --json > /mnt/shared/answer.json"
+
+@pytest.fixture
+def study(machines: Lab, cluster: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A study that is under way; each of three trials has saved a checkpoint."""
+    (machines.shared / "space.yaml").write_text(yaml.safe_dump(SPACE))
+    command = f"mmatune tune demo --space /mnt/shared/space.yaml --trials {TRIALS} --name lab"
+    command += " --address auto --json > /mnt/shared/answer.json"
     with (machines.folder / "study.log").open("wb") as log:
         driver = subprocess.Popen(
-            [RAY, "exec", str(path), study],
-            cwd=path.parent,
+            [RAY, "exec", str(cluster), command],
+            cwd=cluster.parent,
             env=machines.environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
         try:
-            far = wait_for("checkpoints", 200, lambda: three_are_far(head, driver))
-            assert trains_on(victim)
-            machines.power_off(victim)
-            assert driver.wait(timeout=240) == 0, (machines.folder / "study.log").read_text()
+            wait_for("checkpoints", 200, lambda: three_are_far(machines.hosts["head"], driver))
+            yield driver
         finally:
             driver.kill()
             driver.wait()
+
+
+def lose_power(machines: Lab, host: Host) -> None:
+    machines.power_off(host)
+
+
+def lose_network(machines: Lab, host: Host) -> None:
+    machines.cut(host)
+
+
+@pytest.mark.parametrize("fault", [lose_power, pytest.param(lose_network, marks=pytest.mark.slow)])
+def test_a_study_outlives_one_of_its_machines(
+    fault: Callable[[Lab, Host], None],
+    machines: Lab,
+    cluster: Path,
+    study: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head, victim = machines.hosts["head"], machines.hosts["worker1"]
+    nobody_outside_reaches(head)
+    assert trains_on(victim)
+    far = set(curves(head))
+    fault(machines, victim)
+    assert study.wait(timeout=300) == 0, (machines.folder / "study.log").read_text()
     again = {run: moved(curve) for run, curve in curves(head).items() if moved(curve)}
     assert again, "no trial moved"
     for run_id, starts in again.items():
@@ -211,9 +237,39 @@ def test_a_study_outlives_one_of_its_machines(
             assert share < 0.6, f"at epoch {step} it had trained {share:.0%} of them anew"
     monkeypatch.setenv("MMATUNE_HOME", str(head.path(HOME)))
     every_trial_is_accounted_for_once(json.loads((machines.shared / "answer.json").read_text()))
-    down = run(machines, RAY, "down", "-y", str(path))
+    if fault is lose_network:
+        machines.mend(victim)
+        wait_for("it to be back", 240, lambda: alive(machines) == 3)
+    down = run(machines, RAY, "down", "-y", str(cluster))
     assert down.returncode == 0, down.stdout + down.stderr
     assert "raylet" not in machines.ssh(head, "ps -A -o comm=").stdout
+
+
+@pytest.mark.slow
+def test_a_study_outlives_its_head(
+    machines: Lab,
+    cluster: Path,
+    study: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The driver dies with it; `ray up` and `--resume` go on from what was on its disk."""
+    head = machines.hosts["head"]
+    before = events(head)
+    machines.power_off(head)
+    study.wait(timeout=120)
+    machines.power_on(head)
+    again = up(machines, cluster)
+    assert again.returncode == 0, again.stdout + again.stderr
+    wait_for("three machines", 200, lambda: alive(machines) == 3)
+    command = "mmatune tune demo --name lab --address auto --resume --json"
+    command += " > /mnt/shared/answer.json"
+    resumed = run(machines, RAY, "exec", str(cluster), command, seconds=300)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    ended = {one["run"] for one in before if one["kind"] == "close" and one["status"] == "FINISHED"}
+    after = events(head)[len(before) :]
+    assert not {one["run"] for one in after if one["kind"] == "metrics"} & ended
+    monkeypatch.setenv("MMATUNE_HOME", str(head.path(HOME)))
+    every_trial_is_accounted_for_once(json.loads((machines.shared / "answer.json").read_text()))
 
 
 def three_are_far(head: Host, driver: subprocess.Popen[bytes]) -> set[str]:
@@ -242,7 +298,9 @@ def every_trial_is_accounted_for_once(document: dict[str, Any]) -> None:
         steps = [point.step for point in client.get_metric_history(one.info.run_id, "auc")]
         assert steps == list(range(10, max(steps) + 1, 10))
     trials = optuna.load_study(study_name="lab", storage=optuna_storage_url()).trials
-    told = Counter(trial.state.name for trial in trials)
+    # One whose driver died was told as failed, and added again; the later one says which it was.
+    again = {trial.user_attrs["resumed"] for trial in trials if trial.user_attrs}
+    told = Counter(trial.state.name for trial in trials if trial.number not in again)
     assert told == Counter(COMPLETE=statuses["finished"], PRUNED=statuses["stopped early"])
     assert document["model"]["version"] == 1
 

@@ -46,6 +46,9 @@ class RecordTrials(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Open the run; a trial that starts again after a fault keeps its own."""
+        self._open(trial)
+
+    def _open(self, trial: Any) -> None:
         if trial.trial_id in self.run_ids and trial.trial_id not in self._ended:
             return
         # Ray Tune's tag begins with the trial's place in the order of suggestions.
@@ -77,6 +80,7 @@ class RecordTrials(Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Close the run of a trial that raised or died, with the last line of its error."""
+        self._open(trial)  # where its machine died before it could start
         self._close(trial, Ending.FAILED, reason=_last_line(trial))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:

@@ -91,8 +91,9 @@ def search(
                 storage_path=storage,
                 callbacks=[callback],
                 verbose=0,
-                # A lost worker is no fault of the configuration; an error of its own comes again.
-                failure_config=tune.FailureConfig(max_failures=1),
+                # A lost worker is no fault of the configuration, and one loss can count twice: Ray
+                # may start the trial once more on a machine that it does not know to be gone.
+                failure_config=tune.FailureConfig(max_failures=3),
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
             ),
         )

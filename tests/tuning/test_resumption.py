@@ -8,12 +8,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 import yaml
+from ray.cluster_utils import Cluster
 
 from model.errors import InputError
 from model.synthetic import demo
@@ -72,14 +74,14 @@ def has_checkpoints(home: Path) -> bool:
     return bool(ended) and len((far & opened) - ended) >= 2
 
 
-@pytest.fixture
-def begun(home: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     """A study in a process of its own, once a trial has ended and others have checkpoints."""
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
     process = subprocess.Popen(
         command(
             *("--space", str(tmp_path / "space.yaml"), "--trials", str(TRIALS)),
-            *("--name", "cut", "--json"),
+            *("--name", "cut", "--json", *more),
         ),
         env=environment(),
         stdout=subprocess.PIPE,
@@ -97,6 +99,12 @@ def begun(home: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def begun(home: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    with begin(home, tmp_path) as process:
+        yield process
 
 
 @pytest.mark.ray
@@ -139,6 +147,34 @@ def test_a_killed_worker_costs_nothing_but_its_epochs_since_the_last_checkpoint(
     assert begun.returncode == 0, stderr
     assert len(events(home)) > before
     every_trial_is_accounted_for_once(json.loads(stdout))
+
+
+@pytest.mark.ray
+def test_a_killed_raylet_costs_no_trial(home: Path, tmp_path: Path) -> None:
+    """The process that runs Ray on one of two machines, which takes its trials with it."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        lost = cluster.add_node(num_cpus=1)
+        where = ("--address", cluster.address, "--storage", str(tmp_path / "shared"))
+        with begin(home, tmp_path, *where) as process:
+            before = events(home)
+            lost.kill_raylet()
+            stdout, stderr = process.communicate(timeout=240)
+    finally:
+        cluster.shutdown()
+    assert process.returncode == 0, stderr
+    assert restarted(events(home)), "no trial moved"
+    assert not restarted(before)
+    every_trial_is_accounted_for_once(json.loads(stdout))
+
+
+def restarted(found: list[dict[str, Any]]) -> set[str]:
+    """Trials whose clock began again, for they did, on another worker."""
+    clocks: dict[str, list[float]] = {}
+    for one in found:
+        if one["kind"] == "metrics" and "seconds" in one["values"]:
+            clocks.setdefault(one["run"], []).append(one["values"]["seconds"])
+    return {run for run, clock in clocks.items() if clock != sorted(clock)}
 
 
 def workers(session: int) -> list[tuple[int, str]]:

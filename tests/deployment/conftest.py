@@ -1,0 +1,194 @@
+"""The team's server as `mlflow/` ships it: PostgreSQL, an S3 server and serve.sh, all for real."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 65534  # PostgreSQL refuses to run as root
+
+
+@dataclass
+class Server:
+    """Where it listens, and the environment that server.env.example gives once filled in."""
+
+    url: str
+    environment: dict[str, str]
+    log: Path
+
+    @property
+    def secrets(self) -> list[str]:
+        names = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_AUTH_ADMIN_PASSWORD")
+        return [self.environment[name] for name in (*names, "MLFLOW_FLASK_SERVER_SECRET_KEY")]
+
+    def admin(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`mlflow/admin.sh` in that environment."""
+        return subprocess.run(
+            [str(ROOT / "mlflow" / "admin.sh"), *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with self.log.open("a") as log:
+            process = subprocess.Popen(
+                [str(ROOT / "mlflow" / "serve.sh")],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            deadline = time.monotonic() + 120
+            while not self._answers():
+                assert process.poll() is None, self.log.read_text()[-3000:]
+                assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+                time.sleep(0.3)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Databases and bucket are made and empty; the server runs if `running` is entered."""
+    moto = pytest.importorskip("moto.server", reason="moto plays S3")
+    folder = tmp_path_factory.mktemp("deployed")
+    environment = filled_in(folder)
+    with postgres(folder, environment):
+        s3 = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+        s3.start()
+        try:
+            host, port = s3.get_host_and_port()
+            environment["MLFLOW_S3_ENDPOINT_URL"] = f"http://{host}:{port}"
+            make_bucket(environment)
+            url = f"http://127.0.0.1:{environment['MMATUNE_SERVER_PORT']}"
+            server = Server(url, environment, folder / "server.log")
+            created = server.admin("create")
+            assert created.returncode == 0, created.stderr
+            yield server
+        finally:
+            s3.stop()
+
+
+def filled_in(folder: Path) -> dict[str, str]:
+    """The example of the settings, its values as a user would put them."""
+    port = free_port()
+    put = {
+        "PGPORT": str(free_port()),
+        "PGPASSWORD": "pg-secret-1",
+        "MMATUNE_ARTIFACTS": "s3://mmatune-test/mlflow",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "aws-secret-2",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "admin-secret-3",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "flask-secret-4",
+        "MMATUNE_SERVER_PORT": str(port),
+        "MMATUNE_SERVER_NAMES": f"127.0.0.1:{port}",
+    }
+    found = {}
+    for line in (ROOT / "mlflow" / "server.env.example").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, value = shlex.split(line)[0].split("=", 1)
+            found[name] = put.pop(name, value)
+    assert not put, f"server.env.example has no {put}"
+    assert not [value for value in found.values() if "FILL" in value]
+    keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    programs = os.pathsep.join([keep["PATH"], *map(str, debian_postgres())])
+    return {**keep, **found, "HOME": str(folder), "PYTHON": sys.executable, "PATH": programs}
+
+
+def debian_postgres() -> list[Path]:
+    return sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@contextmanager
+def postgres(folder: Path, environment: dict[str, str]) -> Iterator[None]:
+    path = environment["PATH"]
+    missing = [p for p in ("initdb", "postgres", "pg_dump") if not shutil.which(p, path=path)]
+    if missing:
+        pytest.skip(f"no {', '.join(missing)} (Debian: postgresql)")
+    drop: list[str] = []
+    data = folder / "postgres"
+    data.mkdir()
+    password = folder / "password"
+    password.write_text(environment["PGPASSWORD"])
+    if os.geteuid() == 0:
+        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        for owned in (data, password):
+            os.chown(owned, NOBODY, NOBODY)
+        for parent in (folder, *folder.parents):
+            if parent.stat().st_mode & 0o001 == 0:
+                parent.chmod(parent.stat().st_mode | 0o011)
+    initdb = ["initdb", "-D", str(data), "-U", environment["PGUSER"], "-E", "UTF8", "--locale=C"]
+    initdb += ["--auth=scram-sha-256", f"--pwfile={password}"]
+    done = subprocess.run([*drop, *initdb], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    password.unlink()
+    command = ["postgres", "-D", str(data), "-h", "127.0.0.1", "-k", "", "-F"]
+    with (folder / "postgres.log").open("w") as log:
+        process = subprocess.Popen(
+            [*drop, *command, "-p", environment["PGPORT"]],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while subprocess.run(
+            ["psql", "-lqt", "postgres"], env=environment, capture_output=True
+        ).returncode:
+            assert process.poll() is None, (folder / "postgres.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+def make_bucket(environment: dict[str, str]) -> None:
+    import boto3
+
+    boto3.client(
+        "s3",
+        endpoint_url=environment["MLFLOW_S3_ENDPOINT_URL"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    ).create_bucket(
+        Bucket="mmatune-test",
+        CreateBucketConfiguration={"LocationConstraint": environment["AWS_DEFAULT_REGION"]},
+    )

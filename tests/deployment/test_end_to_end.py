@@ -1,0 +1,260 @@
+"""From a search to a pulled model, on the embedded store and on the team's server alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import requests
+from typer.testing import CliRunner
+
+from model.protocols import HONEST
+from model.synthetic import demo
+from search_spaces.schema import SearchSpace
+from tests.deployment.conftest import Server
+from tuning.plan import StudyPlan
+
+SPACE = {
+    "description": "a small one, with a trial that diverges",
+    "schedule": {"report_every": 10, "first_rung": 10, "reduction_factor": 3},
+    "fixed": {"encoder.layers": 1, "encoder.norm": "none", "training.epochs": 30},
+    "search": {"training.learning_rate": {"type": "choice", "choices": [0.01, 1e30]}},
+    "start_with": [{"training.learning_rate": rate} for rate in (0.01, 1e30, 0.01)],
+}
+USER = {"username": "ada", "password": "ada-secret-5-long"}
+ON_THE_SERVER = pytest.mark.parametrize("tracked", ["deployed"], indirect=True)
+READER = {"username": "ben", "password": "ben-secret-6-long"}
+
+
+@pytest.fixture(scope="module")
+def server(deployed: Server) -> Iterator[Server]:
+    """It runs, and has two users beside its administrator."""
+    with deployed.running():
+        admin = (
+            deployed.environment["MLFLOW_AUTH_ADMIN_USERNAME"],
+            deployed.environment["MLFLOW_AUTH_ADMIN_PASSWORD"],
+        )
+        for user in (USER, READER):
+            made = requests.post(
+                f"{deployed.url}/api/2.0/mlflow/users/create", json=user, auth=admin, timeout=30
+            )
+            assert made.ok, made.text
+        yield deployed
+
+
+@pytest.fixture(scope="module", params=["embedded", "deployed"])
+def tracked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Server | None]]:
+    """A home, the server that tracks its studies, and one study in it."""
+    import tuning.study
+
+    home = tmp_path_factory.mktemp(f"home-{request.param}")
+    server = request.getfixturevalue("server") if request.param == "deployed" else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMATUNE_HOME", str(home))
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        track(patch, server)
+        one = {"additive degree": tuning.study.BASELINES["additive degree"]}
+        patch.setattr(tuning.study, "BASELINES", one)
+        space = SearchSpace.model_validate(SPACE)
+        result = tuning.study.run_study(StudyPlan("first", demo(), HONEST, "test", space, 3))
+        assert result.registration is not None
+        yield home, server
+
+
+def track(patch: pytest.MonkeyPatch, server: Server | None) -> None:
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if server:
+        patch.setenv("MLFLOW_TRACKING_URI", server.url)
+        patch.setenv("MLFLOW_TRACKING_USERNAME", USER["username"])
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", USER["password"])
+
+
+@pytest.fixture
+def mmatune(tracked: tuple[Path, Server | None], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command, with the study at hand; its answer from stdout."""
+    home, server = tracked
+    monkeypatch.setenv("MMATUNE_HOME", str(home))
+    track(monkeypatch, server)
+    from tuning.cli import app
+
+    def run(*arguments: str) -> Any:
+        done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_runs_have_their_endings_and_whole_curves(mmatune: Any) -> None:
+    from tuning.mlflow_client import mlflow_client
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name("first").experiment_id
+    runs = runs_of(client, experiment, "tags.kind = 'trial'")
+    ended = {run.info.run_name: (run.info.status, run.data.tags["status"]) for run in runs}
+    assert ended["trial-001"] == ("FINISHED", "finished")
+    assert ended["trial-002"] == ("FAILED", "failed")
+    assert len(ended) == 3
+    first = next(run for run in runs if run.info.run_name == "trial-001")
+    curve = client.get_metric_history(first.info.run_id, "auc")
+    assert [point.step for point in curve] == [10, 20, 30]
+    (kept,) = client.list_artifacts(first.info.run_id, "checkpoint")
+    assert kept.path.endswith(".safetensors")
+
+
+def test_the_study_is_listed_and_shown(mmatune: Any) -> None:
+    (row,) = mmatune("study", "list")
+    assert (row["name"], row["status"], row["trials"]) == ("first", "finished", 3)
+    rows = mmatune("study", "show", "first")["rows"]
+    assert {row["kind"] for row in rows} == {"trial", "baseline"}
+    assert row["best_auc"] == max(row["auc"] for row in rows if row["kind"] == "trial")
+
+
+def test_it_is_reported(mmatune: Any, tmp_path: Path) -> None:
+    mmatune("report", "first", "--out", str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text()
+    assert "trial-001" in page
+    assert "https://" not in page.split("</head>")[1].split("<script")[0]
+
+
+def test_its_model_is_pulled_and_scores(mmatune: Any, tmp_path: Path) -> None:
+    import mlflow.pyfunc
+
+    (model,) = mmatune("model", "list")
+    assert model["name"] == "demo"
+    mmatune("pull", "demo@champion", "--to", str(tmp_path / "model"))
+    asked = pd.DataFrame({"small_molecule": [demo().small_molecules[0]]})
+    answer = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(asked, {"top": 3})
+    assert answer["probability"].between(0, 1).all()
+    assert len(answer) == 3
+
+
+def test_a_trial_is_repeated_to_the_last_bit(mmatune: Any) -> None:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as on a worker
+    try:
+        assert mmatune("train", "--from-run", "first/trial-001")["identical"] is True
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_who_has_no_password_is_refused(server: Server) -> None:
+    search = f"{server.url}/api/2.0/mlflow/experiments/search"
+    ask = {"max_results": 5}
+    assert requests.get(f"{server.url}/health", timeout=30).ok
+    assert requests.post(search, json=ask, timeout=30).status_code == 401
+    wrong = (USER["username"], "wrong")
+    assert requests.post(search, json=ask, auth=wrong, timeout=30).status_code == 401
+
+
+def test_a_foreign_name_of_the_server_is_refused(server: Server) -> None:
+    search = f"{server.url}/api/2.0/mlflow/experiments/search"
+    answer = requests.post(
+        search,
+        json={},
+        headers={"Host": "evil.example.org"},
+        auth=tuple(READER.values()),
+        timeout=30,
+    )
+    assert answer.status_code == 403
+
+
+@ON_THE_SERVER
+def test_who_was_given_nothing_reads_and_does_not_write(tracked: Any) -> None:
+    _, server = tracked
+    api, reader = f"{server.url}/api/2.0/mlflow", tuple(READER.values())
+    found = requests.get(
+        f"{api}/experiments/get-by-name",
+        params={"experiment_name": "first"},
+        auth=reader,
+        timeout=30,
+    )
+    assert found.ok
+    experiment = found.json()["experiment"]["experiment_id"]
+    refused = requests.post(
+        f"{api}/experiments/set-experiment-tag",
+        json={"experiment_id": experiment, "key": "protocol", "value": "paper"},
+        auth=reader,
+        timeout=30,
+    )
+    assert refused.status_code == 403
+
+
+@ON_THE_SERVER
+def test_no_secret_is_in_any_file_log_or_argument(tracked: Any) -> None:
+    home, server = tracked
+    secrets = [*server.secrets, USER["password"], READER["password"]]
+    texts = {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    texts["server's log"] = server.log.read_bytes()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            texts[str(process)] = (process / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended
+    found = [
+        (where, secret)
+        for where, text in texts.items()
+        for secret in secrets
+        if secret.encode() in text
+    ]
+    assert found == []
+
+
+def test_the_store_is_backed_up_restored_upgraded_and_cleaned(
+    deployed: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own run of the server: what the databases were, they are again."""
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+    monkeypatch.setenv(
+        "MLFLOW_TRACKING_PASSWORD", deployed.environment["MLFLOW_AUTH_ADMIN_PASSWORD"]
+    )
+    client = MlflowClient(deployed.url)
+
+    def succeeds(*arguments: str) -> None:
+        done = deployed.admin(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run = client.create_run(client.create_experiment("kept")).info.run_id
+    client.log_text(run, "hello", "note.txt")
+    client.log_metric(run, "auc", 0.75, step=3)
+    gone = client.create_run(client.get_run(run).info.experiment_id).info.run_id
+    client.log_text(gone, "bye", "note.txt")
+    client.delete_run(gone)
+    succeeds("gc", "0d")
+    deleted = client.search_runs([client.get_run(run).info.experiment_id], run_view_type=2)
+    assert deleted == []
+    succeeds("backup", str(tmp_path / "copy"))
+    client.log_metric(run, "auc", 0.25, step=4)
+
+    # What came after the copy was made goes with the databases.
+    sql = "DROP DATABASE mmatune WITH (FORCE); DROP DATABASE mmatune_auth WITH (FORCE)"
+    for statement in sql.split("; "):
+        subprocess.run(["psql", "-qc", statement, "postgres"], env=deployed.environment, check=True)
+    succeeds("restore", str(tmp_path / "copy"))
+    succeeds("upgrade")
+    history = client.get_metric_history(run, "auc")
+    assert [(point.step, point.value) for point in history] == [(3, 0.75)]
+    path = client.download_artifacts(run, "note.txt", str(tmp_path))
+    assert Path(path).read_text() == "hello"
+
+
+@pytest.mark.parametrize("arguments", [(), ("restore",), ("destroy", "x")])
+def test_admin_without_a_task_says_what_there_is(arguments: tuple[str, ...]) -> None:
+    script = Path(__file__).resolve().parents[2] / "mlflow" / "admin.sh"
+    done = subprocess.run([str(script), *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "admin.sh backup FOLDER" in done.stderr

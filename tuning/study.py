@@ -29,6 +29,7 @@ from tuning.registry import Registration, register
 from tuning.resumption import Progress, reopen, save_plan
 from tuning.search import pick_winner, search
 from tuning.spool import Spool
+from tuning.studies import outcome_tags
 from tuning.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
 from tuning.worker import train_to_register
 
@@ -132,7 +133,8 @@ def _search_and_register(
         status.update("waiting until MLflow has the whole record ...")
         status.start()
         record.wait(_PATIENCE)
-        rows = leaderboard_rows(runs_of(record.client, record.experiment_id))
+        runs = runs_of(record.client, record.experiment_id)
+        rows = leaderboard_rows(runs)
         winner = pick_winner(trials)
         if winner is not None and not interrupted:
             status.update("training the winner on all development associations ...")
@@ -151,6 +153,7 @@ def _search_and_register(
                 checkpoint=checkpoint(final, plan.dataset),
             )
     record.log_json(record.run_id, rows, "leaderboard.json")
+    record.set_tags(record.run_id, outcome_tags(runs))
     if rows:
         best = next((row for row in rows if row["kind"] == "trial"), None)
         if best:

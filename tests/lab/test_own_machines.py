@@ -36,7 +36,7 @@ CHECKPOINTED = 200  # epochs: a trial that came so far saved one at 180
 SPACE = {
     "description": "trials long enough to lose a machine in the middle",
     "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
-    "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": 1000},
+    "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": 700},
     "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
     # Alike, so that ASHA stops none of them and each has a machine to lose.
     "start_with": [{"encoder.dropout": 0.1}] * TRIALS,

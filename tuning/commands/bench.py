@@ -131,6 +131,33 @@ def scale(
     _show(result, as_json, title="bench scale")
 
 
+@app.command()
+def store(
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Trials in the store.")] = 10_000,
+    trials: Annotated[int, typer.Option("--trials", min=2, help="Trials of each study.")] = 400,
+    repeats: RepeatsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Seconds to list studies, read a leaderboard and render a report in a full tracking store.
+
+    Example: `mmatune bench store --runs 10000`
+    """
+    from model.synthetic import demo
+    from search_spaces.loading import load_space
+    from tuning.bench.store import bench_store
+
+    with console.status("bench ...") as status:
+        result = bench_store(
+            demo(),
+            load_space("full"),
+            runs=runs,
+            trials=trials,
+            repeats=repeats,
+            progress=status.update,
+        )
+    _show(result, as_json, title=f"bench store, {runs} runs, {trials} trials a study")
+
+
 def _check_device(device: str) -> None:
     import torch
 

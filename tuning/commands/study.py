@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -14,12 +14,14 @@ app = typer.Typer(help="List studies and show their leaderboards.", no_args_is_h
 
 
 @app.command("list")
-def list_studies(as_json: JsonOption = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List every study, newest first.
 
     Example: `mmatune study list`
     """
-    rows = _studies()
+    from tuning.studies import list_studies
+
+    rows = list_studies()
     if as_json:
         print_json(rows)
         return
@@ -89,11 +91,12 @@ def show(
     from tuning.leaderboard import count_endings, leaderboard_rows, leaderboard_table, verdict
     from tuning.mlflow_client import mlflow_client
     from tuning.record import runs_of
+    from tuning.studies import study_experiments
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)
     if experiment is None or "study" not in experiment.tags:
-        names = ", ".join(row["name"] for row in _studies()[:5])
+        names = ", ".join(one.name for one in study_experiments(client)[:5])
         hint = f"studies are: {names}" if names else "there is none yet: `mmatune tune demo`"
         raise InputError(f"there is no study {study!r}", where="study", hint=hint)
     runs = runs_of(client, experiment.experiment_id)
@@ -110,30 +113,3 @@ def show(
     console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     console.print(verdict(rows))
     console.print(fidelity_line(audit))
-
-
-def _studies() -> list[dict[str, Any]]:
-    from tuning.leaderboard import count_endings, leaderboard_rows
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
-
-    client = mlflow_client()
-    rows = []
-    for experiment in client.search_experiments():
-        if "study" not in experiment.tags:
-            continue  # somebody else's experiment on a shared server
-        runs = runs_of(client, experiment.experiment_id)
-        parents = [run for run in runs if run.data.tags.get("kind") == "study"]
-        trials = [row for row in leaderboard_rows(runs) if row["kind"] == "trial"]
-        rows.append(
-            {
-                "name": experiment.name,
-                "dataset": experiment.tags["dataset"],
-                "protocol": experiment.tags["protocol"],
-                "status": parents[0].data.tags.get("status", "running") if parents else "running",
-                "trials": sum(count_endings(runs).values()),
-                "best_auc": trials[0]["auc"] if trials else None,
-                "experiment_id": experiment.experiment_id,
-            }
-        )
-    return rows

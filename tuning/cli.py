@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 import typer
 
@@ -19,7 +20,7 @@ from tuning.commands.serve import serve
 from tuning.commands.server import server
 from tuning.commands.train import train
 from tuning.commands.tune import tune
-from tuning.console import console, print_error
+from tuning.console import console, print_error, stdout_for_documents
 
 app = typer.Typer(
     name="mmatune",
@@ -51,6 +52,11 @@ def main() -> None:
     """Run the command line; exit code 2 and one clear line for anything the user can mend."""
     arguments = sys.argv[1:] or ["--help"]
     as_json = "--json" in arguments
+    with stdout_for_documents() if as_json else nullcontext():
+        _run(arguments, as_json=as_json)
+
+
+def _run(arguments: list[str], *, as_json: bool) -> None:
     try:
         sys.exit(app(args=arguments, prog_name="mmatune", standalone_mode=False))
     except InputError as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -20,9 +22,27 @@ JsonOption = Annotated[
 ]
 
 
+_documents: TextIO | None = None  # stdout, where it is kept for documents
+
+
+@contextmanager
+def stdout_for_documents() -> Iterator[None]:
+    """Keep stdout for `print_json`; whatever else is printed there goes to stderr.
+
+    Ray prints a notice of each machine that died, whenever it gets to know.
+    """
+    global _documents
+    _documents = sys.stdout
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _documents = None
+
+
 def print_json(document: Any) -> None:
     """Write one JSON document to stdout; NaN is refused, for it is not JSON."""
-    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    (_documents or sys.stdout).write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def print_error(error: InputError, *, as_json: bool) -> None:

@@ -149,3 +149,14 @@ def test_without_a_study_the_list_says_how_to_start_one(
     assert "mmatune tune demo" in capsys.readouterr().err
     assert run(monkeypatch, "study", "list", "--json") == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_what_a_library_prints_is_not_in_the_document(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Ray prints to stdout which machine died, from a thread of its own."""
+    monkeypatch.setattr("tuning.studies.list_studies", lambda: print("(raylet) a node died") or [])
+    assert run(monkeypatch, "study", "list", "--json") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == []
+    assert "a node died" in said.err

@@ -127,8 +127,8 @@ def show(outlook: Outlook) -> None:
     if probe.failure:
         console.print(f"A configuration of the space could not be trained: {probe.failure}")
     console.print(
-        f"Disk: {_size(found.checkpoint_bytes)} of checkpoints, {_size(found.home_bytes)} in the"
-        " home."
+        f"Disk, at most: {_size(found.checkpoint_bytes)} of checkpoints,"
+        f" {_size(found.home_bytes)} in the home."
     )
     console.print(
         f"From {len(probe.costs)} configurations of the space, measured here. What the search"

@@ -49,5 +49,6 @@ class StudyScheduler(AsyncHyperBandScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """Count the trial, and give its place back where another study of the cluster waits."""
         super().on_trial_complete(tune_controller, trial, result)
-        # Read by Ray Tune just after this: whether the next trial gets the process of this one.
-        tune_controller._reuse_actors = not gives_way()
+        if tune_controller is not None:  # the benchmark searches without Ray
+            # Read by Ray Tune just after this: whether the next trial gets the process of this one.
+            tune_controller._reuse_actors = not gives_way()

@@ -16,10 +16,14 @@ from typing import Any
 def gives_way() -> bool:
     """Whether this job, where a trial of it has just ended, should give the trial's place back."""
     import ray
+    from ray.exceptions import RayError
     from ray.util import placement_group_table
 
     job = ray.get_runtime_context().get_job_id()
-    return is_to_give_way(placement_group_table().values(), job, ray.cluster_resources())
+    try:
+        return is_to_give_way(placement_group_table().values(), job, ray.cluster_resources())
+    except (RayError, OSError):  # the head is busy or away: no reason to fail a trial
+        return False
 
 
 def is_to_give_way(

@@ -1,10 +1,14 @@
 """Who gives way to whom on a shared cluster, by what jobs hold and wait for."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from tuning.cluster.sharing import is_to_give_way
+from tuning.cluster.sharing import gives_way, is_to_give_way
+from tuning.ray_session import ray_session
+from tuning.worker import place
 
 TOTAL = {"CPU": 8.0, "GPU": 2.0, "memory": 1e10}
 
@@ -52,3 +56,51 @@ ON_GPU = {"CPU": 1.0, "GPU": 0.25}
 )
 def test_who_gives_way(groups: list[dict[str, Any]], gives_way: bool) -> None:
     assert is_to_give_way(groups, "a" * 8, TOTAL) == gives_way
+
+
+OTHER_JOB = """
+import sys
+import ray
+from ray.util import placement_group
+ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
+groups = [placement_group([{"CPU": 1.0}]) for _ in range(2)]
+print("asked", flush=True)
+ray.get(groups[0].ready())
+print("placed", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.ray
+def test_ray_tells_what_other_jobs_hold_and_wait_for() -> None:
+    """The cluster is full; another job asks for two places, and gets the one that is given back."""
+    import ray
+
+    with ray_session("local"):
+        cores = int(ray.cluster_resources()["CPU"])
+        if cores < 2:
+            pytest.skip("a machine with one core")
+        address = ray.get_runtime_context().gcs_address
+        with place(*[{"CPU": 1.0}] * (cores - 1)):
+            with place({"CPU": 1.0}):
+                assert not gives_way()
+                other = subprocess.Popen(
+                    [sys.executable, "-c", OTHER_JOB, address],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+                try:
+                    assert other.stdout is not None
+                    assert other.stdout.readline() == "asked\n"
+                    assert gives_way()
+                except BaseException:
+                    other.kill()
+                    raise
+            try:
+                assert other.stdout.readline() == "placed\n"
+                # Now it holds one and waits for one; to take another of few would be no gain.
+                assert gives_way() == (cores - 1 > 2)
+            finally:
+                other.kill()
+                other.wait()

@@ -11,6 +11,7 @@ from model.errors import InputError
 from tests.tuning.probes import GIB, probe
 from tuning.packing import choose, number_that_fits
 from tuning.probe import MARGIN, Probe
+from tuning.ray_session import trial_resources
 
 sizes = st.integers(GIB // 10, 100 * GIB)
 taken = st.integers(GIB // 100, 10 * GIB)  # mostly by far less than there is
@@ -134,3 +135,17 @@ def test_an_epoch_side_by_side_takes_as_long_as_was_measured() -> None:
         [1, 20 / 18, 20 / 18, 40 / 30, 40 / 30]
     )
     assert probe(throughput={1: 10.0, 2: 21.0}).slowdown(2) == 1
+
+
+def test_gpus_that_are_not_there_are_refused_and_memory_bounds_the_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    has = {"CPU": 8.0, "memory": 10.0 * GIB}
+    monkeypatch.setattr("tuning.ray_session.cluster_capacity", lambda address: has)
+    with pytest.raises(InputError, match="asks for 0.5 GPUs, Ray sees 0"):
+        trial_resources(0.5)
+    assert trial_resources(None).at_once == 8
+    alone = trial_resources(None, memory=3 * GIB)
+    assert (alone.at_once, alone.bundle) == (3, {"CPU": 1.0, "memory": 3 * GIB})
+    has["GPU"] = 2.0
+    assert trial_resources(0.25, memory=GIB).at_once == 8

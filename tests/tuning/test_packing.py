@@ -142,7 +142,7 @@ def test_gpus_that_are_not_there_are_refused_and_memory_bounds_the_number(
 ) -> None:
     has = {"CPU": 8.0, "memory": 10.0 * GIB}
     monkeypatch.setattr("tuning.ray_session.cluster_capacity", lambda address: has)
-    with pytest.raises(InputError, match="asks for 0.5 GPUs, Ray sees 0"):
+    with pytest.raises(InputError, match=r"asks for 0\.5 GPUs, Ray sees 0"):
         trial_resources(0.5)
     assert trial_resources(None).at_once == 8
     alone = trial_resources(None, memory=3 * GIB)

@@ -70,7 +70,7 @@ def test_a_plan_is_measured_here_and_starts_nothing(
     cores = len(os.sched_getaffinity(0))
     if not torch.cuda.is_available():
         assert measured["device"] == "cpu"
-        assert found["packing"].startswith("no GPU: one thread a trial")
+        assert found["packing"].startswith("torch sees no GPU: one thread a trial")
         assert found["trials_at_once"] <= measured["cores"] <= cores
     # One of the two starting points cannot be trained, nor can those like it.
     assert "narrower" in measured["failure"]

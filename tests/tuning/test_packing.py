@@ -84,7 +84,7 @@ def test_without_a_gpu_it_is_a_core_each_or_what_memory_lets_in(one: Probe) -> N
     chosen = choose(one)
     assert chosen.gpus == 0
     assert chosen.per_device == one.cores or not fits(one, chosen.per_device + 1)
-    assert "no GPU: one thread a trial" in chosen.reason
+    assert "torch sees no GPU: one thread a trial" in chosen.reason
 
 
 @settings(deadline=None)

@@ -50,7 +50,10 @@ def choose(probe: Probe) -> Packing:
     if probe.device == "cpu":
         number = min(probe.cores, fit)
         bound = "as many as cores" if number == probe.cores else "as many as fit into memory"
-        reason = f"torch sees no GPU: one thread a trial, {number} at once on a machine, {bound}; {needs}"
+        reason = (
+            f"torch sees no GPU: one thread a trial, {number} at once on a machine,"
+            f" {bound}; {needs}"
+        )
         return Packing(number, 0.0, memory, reason)
     allowed = {
         number: rate for number, rate in probe.throughput.items() if number <= min(fit, probe.cores)

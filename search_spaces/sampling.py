@@ -12,7 +12,11 @@ from search_spaces.schema import SearchSpace
 
 
 def sample_points(space: SearchSpace, count: int, seed: int) -> list[dict[str, Any]]:
-    """Independent points, each parameter uniform over its range, or over its logarithm's."""
+    """Independent points, each parameter uniform over its range, or over its logarithm's.
+
+    The first of them are those that Optuna's TPE suggests with this seed, which begins with random
+    ones.
+    """
     study = optuna.create_study(sampler=RandomSampler(seed))
     wanted = distributions(space)
     return [study.ask(wanted).params for _ in range(count)]

@@ -1,8 +1,9 @@
 """What a study will take, said before it starts: epochs, device-hours, wall time, disk.
 
-Pure: the costs that a probe measured go in. Trials are drawn from the space as random search would,
-their scores are random, and ASHA decides on them as it will: what the search learns on its way is
-not foreseen, and it tends to learn to like configurations that cost more.
+Pure: the costs that a probe measured go in. The first trials are those that the search begins with,
+the others are drawn from the space as random search would. Their scores are random, and ASHA
+decides on them as it will: what the search learns on its way is not foreseen, and it tends to learn
+to like configurations that cost more.
 """
 
 from __future__ import annotations
@@ -93,14 +94,13 @@ def forecast(
 
 
 def _draw(trials: int, budgets: list[int], probe: Probe, rng: np.random.Generator) -> list[Cost]:
-    """The trials of one study: the starting points, then random ones."""
-    starts = [cost for cost in probe.costs if cost.is_start]
-    others = [cost for cost in probe.costs if not cost.is_start] or starts
+    """The trials of one study: those it begins with, which were measured, then random ones."""
+    pool = [cost for cost in probe.costs if not cost.is_start] or probe.costs
     drawn = [
-        replace(others[rng.integers(len(others))], epochs=int(rng.choice(budgets)), is_spared=False)
-        for _ in range(trials - len(starts))
+        replace(pool[rng.integers(len(pool))], epochs=int(rng.choice(budgets)), is_spared=False)
+        for _ in range(trials - len(probe.costs))
     ]
-    return [*starts[:trials], *drawn]
+    return [*probe.costs[:trials], *drawn]
 
 
 def _run(

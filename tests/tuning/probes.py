@@ -5,7 +5,7 @@ from typing import Any
 from tuning.probe import Cost, Probe
 
 GIB = 2**30
-COST = Cost(False, False, epochs=100, setup=0.1, epoch=0.02, evaluation=0.01, checkpoint=1000)
+COST = Cost(False, False, epochs=60, setup=0.1, epoch=0.02, evaluation=0.01, checkpoint=1000)
 
 
 def probe(**measured: Any) -> Probe:

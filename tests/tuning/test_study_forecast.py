@@ -1,14 +1,20 @@
 """What a study will take: exact where nothing is random, ASHA's share where it stops trials."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
+from search_spaces.loading import load_space
+from search_spaces.sampling import sample_points
 from search_spaces.schema import SearchSpace
 from tests.tuning.probes import COST, probe
+from tuning.home import optuna_storage_url
 from tuning.probe import Cost
 from tuning.ray_session import Resources
+from tuning.searcher import StudySearch
 from tuning.study_forecast import Forecast, forecast
 
 PAIRS = 1000
@@ -104,3 +110,13 @@ def test_disk_is_for_every_trial_and_the_new_checkpoints_of_running_ones() -> No
     found = foretold(10, replace(COST, checkpoint=10**6))
     assert found.checkpoint_bytes == 12 * 10**6
     assert found.home_bytes > 11 * 10**6 + 4 * PAIRS
+
+
+def test_the_points_that_are_measured_are_those_that_the_search_begins_with(home: Path) -> None:
+    of = load_space("full")
+    search = StudySearch(
+        "a", of, sampler=optuna.samplers.TPESampler(seed=3), storage_url=optuna_storage_url()
+    )
+    starts = of.start_points()
+    for number, point in enumerate([*starts, *sample_points(of, 8, seed=3)]):
+        assert search.suggest(str(number)) == point

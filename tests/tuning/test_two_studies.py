@@ -19,7 +19,7 @@ SPACE = {
     "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": 250},
     "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
 }
-LONG, SHORT = 24, 4  # trials of the study that is there first, and of the one that comes
+LONG, SHORT = 20, 2  # trials of the study that is there first, and of the one that comes
 
 
 def events(home: Path, study: str) -> list[dict[str, Any]]:

@@ -118,10 +118,16 @@ class SearchSpace(Config):
     @property
     def max_epochs(self) -> int:
         """Epochs of the longest trial the space allows."""
+        return max(self.budgets())
+
+    def budgets(self) -> list[int]:
+        """Numbers of epochs that a trial may have, each as likely where it is drawn at random."""
         epochs = self.search.get("training.epochs")
         if epochs is None:
-            return self.configuration({}).training.epochs
-        return max(int(end) for end in epochs.ends())
+            return [self.configuration({}).training.epochs]
+        if isinstance(epochs, IntRange):
+            return list(range(epochs.low, epochs.high + 1, epochs.step))
+        return [int(end) for end in epochs.ends()]
 
     def configuration(self, searched: dict[str, Scalar]) -> Configuration:
         """The configuration of one point: searched values over fixed ones over defaults."""

@@ -60,8 +60,8 @@ def study_folder(study: str) -> Path:
 
 
 def data_folder() -> Path:
-    """Folder of downloaded data sets."""
-    return _made(home() / "data")
+    """Folder of downloaded data sets; made by the first download."""
+    return home() / "data"
 
 
 def _made(folder: Path) -> Path:

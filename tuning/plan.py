@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from dataclasses import dataclass
+from typing import Literal
 
 from model.datasets import AssociationDataset
 from model.protocols import Protocol
@@ -19,7 +20,8 @@ class StudyPlan:
         space_name: what the user called the space.
         trials: how many configurations to try.
         seed: fixes the folds, the sampler and every trial's randomness.
-        gpus_per_trial: may be a fraction; None is one where there is any.
+        gpus_per_trial: may be a fraction; None is one where there is any, ``auto`` what a probe
+            finds best, see `packing.choose`.
         address: of the Ray cluster; None is ``RAY_ADDRESS``, else this machine.
         storage: folder or address that all machines share; None is the home.
     """
@@ -31,7 +33,7 @@ class StudyPlan:
     space: SearchSpace
     trials: int
     seed: int = 0
-    gpus_per_trial: float | None = None
+    gpus_per_trial: float | Literal["auto"] | None = None
     address: str | None = None
     storage: str | None = None
 

@@ -27,11 +27,18 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial gets, and how many run at once."""
+    """What one trial gets, and how many run at once; ``memory`` in bytes, 0 for no limit."""
 
     cpus: float
     gpus: float
     at_once: int
+    memory: int = 0
+
+    @property
+    def bundle(self) -> dict[str, float]:
+        """A trial's, in Ray's names; what it needs none of is left out."""
+        amounts = {"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory}
+        return {kind: amount for kind, amount in amounts.items() if amount}
 
 
 @contextmanager
@@ -96,12 +103,15 @@ def ray_address(address: str | None) -> str:
     return address
 
 
-def trial_resources(gpus_per_trial: float | None, address: str | None = None) -> Resources:
+def trial_resources(
+    gpus_per_trial: float | None, address: str | None = None, memory: int = 0
+) -> Resources:
     """Resources of a trial on what Ray has, or may have once the cluster has grown.
 
     Args:
         gpus_per_trial: may be a fraction; None is one GPU where there is any, else none.
         address: as for `ray_session`.
+        memory: bytes of main memory; 0 for no limit.
 
     Raises:
         InputError: a trial asks for more GPUs than there are.
@@ -119,4 +129,6 @@ def trial_resources(gpus_per_trial: float | None, address: str | None = None) ->
     at_once = total.get("CPU", 1.0)
     if gpus_per_trial:
         at_once = min(at_once, gpus / gpus_per_trial)
-    return Resources(cpus=1.0, gpus=gpus_per_trial, at_once=max(1, int(at_once)))
+    if memory and "memory" in total:
+        at_once = min(at_once, total["memory"] // memory)
+    return Resources(1.0, gpus_per_trial, max(1, int(at_once)), memory)

@@ -9,6 +9,7 @@ from typing import Any
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from search_spaces.schema import SearchSpace
+from tuning.cluster.sharing import gives_way
 from tuning.ending import METRIC
 from tuning.resumption import Point
 
@@ -44,3 +45,10 @@ class StudyScheduler(AsyncHyperBandScheduler):
         action = super().on_trial_result(tune_controller, trial, result)
         spared = self._space.is_published(trial.config) and not result["full_budget"]
         return self.CONTINUE if spared else action
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Count the trial, and give its place back where another study of the cluster waits."""
+        super().on_trial_complete(tune_controller, trial, result)
+        if tune_controller is not None:  # the benchmark searches without Ray
+            # Read by Ray Tune just after this: whether the next trial gets the process of this one.
+            tune_controller._reuse_actors = not gives_way()

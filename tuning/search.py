@@ -58,7 +58,7 @@ def search(
         seed=plan.seed,
         patience=_PATIENCE,
     )
-    trainable = tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus})
+    trainable = tune.with_resources(trainable, tune.PlacementGroupFactory([resources.bundle]))
     callback = RecordTrials(record, plan.space, table, progress)
     scheduler = StudyScheduler(plan.space, progress.points if progress else ())
     storage = study_storage(plan.name, plan.storage)

@@ -22,8 +22,10 @@ from tuning.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
+from tuning.packing import AUTO, choose
 from tuning.plan import StudyPlan
-from tuning.ray_session import ray_address, ray_session, trial_resources
+from tuning.probe import measure
+from tuning.ray_session import Resources, ray_address, ray_session, trial_resources
 from tuning.record import StudyRecord, runs_of
 from tuning.registry import Registration, register
 from tuning.resumption import Progress, reopen, save_plan
@@ -35,6 +37,7 @@ from tuning.worker import train_to_register
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.status import Status
 
 _PATIENCE = 300.0  # seconds that the end of a study waits for a tracking server that is away
 
@@ -125,7 +128,7 @@ def _search_and_register(
     to_beat = _record_baselines(plan, folds, record)
     registration = None
     with console.status("starting Ray ...") as status, ray_session(plan.address):
-        resources = trial_resources(plan.gpus_per_trial, plan.address)
+        resources = _resources(plan, folds, record, status)
         status.stop()
         check_shared(study_storage(plan.name, plan.storage), resources)
         with LiveTable(plan.name, plan.trials, to_beat) as table:
@@ -161,6 +164,23 @@ def _search_and_register(
     ended = Ending.KILLED if interrupted else Ending.FINISHED
     record.close(record.run_id, ended, reason="interrupted" if interrupted else "")
     return StudyResult(plan, record.experiment_id, record.run_id, rows, registration, interrupted)
+
+
+def _resources(
+    plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord, status: Status
+) -> Resources:
+    """As asked for, or what a probe finds best, which the study's run then tells."""
+    if plan.gpus_per_trial != AUTO:
+        return trial_resources(plan.gpus_per_trial, plan.address)
+    on_gpu = trial_resources(None, plan.address).gpus > 0
+    status.update("measuring how many trials a device takes ...")
+    packing = choose(measure(plan.dataset, folds, plan.space, plan.seed, on_gpu=on_gpu))
+    resources = trial_resources(packing.gpus, plan.address, packing.memory)
+    console.print(f"{resources.at_once} trials at once. {packing.reason}.", soft_wrap=True)
+    # Tags, for another cluster that the study goes on with may take another number.
+    tags = {"gpus_per_trial": f"{packing.gpus:g}", "trials_at_once": str(resources.at_once)}
+    record.set_tags(record.run_id, {**tags, "packing": packing.reason})
+    return resources
 
 
 def _record_baselines(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +13,8 @@ from model.datasets import AssociationDataset
 from model.final import FinalModel
 from model.protocols import Fold
 from tuning.ray_session import Resources
+
+Result = TypeVar("Result")
 
 
 def worker_device() -> str:
@@ -29,10 +33,7 @@ def train_final(
     resources: Resources,
 ) -> np.ndarray:
     """(M, S) scores after training on all development associations, ``pairs`` (T, 2)."""
-    import ray
-
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_final_task)
-    return ray.get(task.remote(configuration, dataset, pairs, seed))
+    return _run(_final_task, resources, configuration, dataset, pairs, seed)
 
 
 def train_to_register(
@@ -48,10 +49,34 @@ def train_to_register(
     Args:
         dataset: without its sealed associations.
     """
+    return _run(_register_task, resources, configuration, dataset, folds, pairs, seed)
+
+
+def _run(task: Callable[..., Result], resources: Resources, *arguments: Any) -> Result:
+    """A task in a place of its own, as a trial's: other studies see that it waits, and give way."""
     import ray
 
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_register_task)
-    return ray.get(task.remote(configuration, dataset, folds, pairs, seed))
+    with place(resources.bundle) as strategy:
+        there = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(task)
+        result: Result = ray.get(there.options(scheduling_strategy=strategy).remote(*arguments))
+        return result
+
+
+@contextmanager
+def place(*bundles: dict[str, float]) -> Iterator[Any]:
+    """Resources of the cluster, held for as long as the block runs; each bundle on one machine.
+
+    Gives:
+        Ray's scheduling strategy for tasks and actors that belong there; they wait for the place.
+    """
+    from ray.util import placement_group, remove_placement_group
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    group = placement_group(list(bundles))
+    try:
+        yield PlacementGroupSchedulingStrategy(group)
+    finally:
+        remove_placement_group(group)
 
 
 def _final_task(

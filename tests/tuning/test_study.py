@@ -73,7 +73,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Any:
             space=SearchSpace.model_validate(SPACE),
             trials=6,
             seed=0,
-            gpus_per_trial=None,
+            gpus_per_trial="auto",
         )
         yield home, run_study(plan)
 
@@ -124,6 +124,8 @@ def test_runs_carry_parameters_curves_and_checkpoints(result: StudyResult) -> No
     assert [file.path for file in files] == ["checkpoint/replicas.safetensors"]
     parent = client.get_run(result.run_id)
     assert parent.info.status == "FINISHED"
+    # How many trials share a device, from a probe that two of these configurations make fail.
+    assert f"{parent.data.tags['trials_at_once']} at once" in parent.data.tags["packing"]
     kept = {file.path for file in client.list_artifacts(result.run_id)}
     assert {"leaderboard.json", "search_space.json"} <= kept
 

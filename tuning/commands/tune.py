@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -41,6 +42,30 @@ GpusOption = Annotated[
     float | None,
     typer.Option("--gpus-per-trial", min=0, help="May be a fraction; one where there is any."),
 ]
+
+
+def _gpus_or_auto(text: str) -> float | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise typer.BadParameter(f"{text!r} is neither a number from 0 nor `auto`")
+    return number
+
+
+PackingOption = Annotated[
+    Any,
+    typer.Option(
+        "--gpus-per-trial",
+        parser=_gpus_or_auto,
+        metavar="NUMBER|auto",
+        help="May be a fraction; one where there is any. `auto` measures how many trials may share"
+        " a GPU, or the memory of a machine without one.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes folds, search and training.")]
 
 
@@ -66,7 +91,15 @@ def tune(
             " asked to do, it knows.",
         ),
     ] = False,
-    gpus_per_trial: GpusOption = None,
+    gpus_per_trial: PackingOption = None,
+    only_plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Only say what it would take: epochs, hours, disk; measured here in half a minute."
+            " What cannot fit is refused.",
+        ),
+    ] = False,
     address: Annotated[
         str | None,
         typer.Option(
@@ -92,12 +125,15 @@ def tune(
 
     Example: `mmatune tune dataset2 --trials 24`
 
+    Example: `mmatune tune dataset2 --trials 200 --plan`
+
     Example: `mmatune tune dataset2 --name my-study --resume`
     """
     from model.catalogue import load
     from model.groups import chosen_protocol
     from search_spaces.loading import load_space
     from tuning.home import data_folder
+    from tuning.outlook import look_ahead, show
     from tuning.plan import StudyPlan
     from tuning.resumption import read_plan
     from tuning.study import resume_study, run_study
@@ -121,6 +157,12 @@ def tune(
         address=address,
         storage=storage,
     )
+    if only_plan:
+        outlook = look_ahead(plan)
+        if as_json:
+            print_json(outlook.document())
+        show(outlook)
+        return
     _finish(run_study(plan), as_json=as_json)
 
 

@@ -1,0 +1,22 @@
+"""Points of a search space drawn at random, the same ones for the same seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+from optuna.samplers import RandomSampler
+
+from search_spaces.distributions import distributions
+from search_spaces.schema import SearchSpace
+
+
+def sample_points(space: SearchSpace, count: int, seed: int) -> list[dict[str, Any]]:
+    """Independent points, each parameter uniform over its range, or over its logarithm's.
+
+    The first of them are those that Optuna's TPE suggests with this seed, which begins with random
+    ones.
+    """
+    study = optuna.create_study(sampler=RandomSampler(seed))
+    wanted = distributions(space)
+    return [study.ask(wanted).params for _ in range(count)]

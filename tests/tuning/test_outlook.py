@@ -1,0 +1,155 @@
+"""`tune --plan` and what it measures, for real on this machine's processor."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from model.autoencoder import Configuration
+from model.errors import InputError
+from model.protocols import HONEST, development_folds
+from model.synthetic import demo
+from search_spaces.schema import SearchSpace
+from tests.tuning.probes import COST, probe
+from tuning import outlook
+from tuning.plan import StudyPlan
+from tuning.probe import SAMPLED, _Prober
+from tuning.ray_session import Resources
+from tuning.study_forecast import forecast
+
+SPACE = {
+    "description": "two budgets, and a configuration that cannot be trained",
+    "schedule": {"report_every": 10, "first_rung": 10},
+    "fixed": {"encoder.layers": 1},
+    "search": {
+        "encoder.out_dim": {"type": "choice", "choices": [16, 32]},
+        "training.epochs": {"type": "choice", "choices": [20, 40]},
+        "features.dim": {"type": "choice", "choices": [0, 5]},
+    },
+    "start_with": [
+        {"encoder.out_dim": 16, "training.epochs": 40, "features.dim": 0},
+        {"encoder.out_dim": 16, "training.epochs": 40, "features.dim": 5},
+    ],
+}
+
+
+def plan(**more: Any) -> StudyPlan:
+    space = SearchSpace.model_validate(SPACE)
+    return StudyPlan("planned", demo(), HONEST, "test", space, trials=6, **more)
+
+
+@pytest.mark.ray
+def test_a_plan_is_measured_here_and_starts_nothing(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from tuning.cli import main
+
+    file = tmp_path / "space.yaml"
+    file.write_text(yaml.safe_dump(SPACE))
+    arguments = ["tune", "demo", "--space", str(file), "--trials", "6", "--plan", "--json"]
+    monkeypatch.setattr(sys, "argv", ["mmatune", *arguments, "--gpus-per-trial", "auto"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    captured = capsys.readouterr()
+    assert ended.value.code in (0, None), captured.err
+    found = json.loads(captured.out)
+    assert not list(home.iterdir()), "nothing is left in the home"
+    measured = found["probe"]
+    cores = len(os.sched_getaffinity(0))
+    if not torch.cuda.is_available():
+        assert measured["device"] == "cpu"
+        assert found["packing"].startswith("torch sees no GPU: one thread a trial")
+        assert found["trials_at_once"] <= measured["cores"] <= cores
+    # One of the two starting points cannot be trained, nor can those like it.
+    assert "narrower" in measured["failure"]
+    assert [cost["is_start"] for cost in measured["costs"]].count(True) == 1
+    assert 1 < len(measured["costs"]) < 1 + SAMPLED
+    assert {cost["epochs"] for cost in measured["costs"]} == {20, 40}
+    for cost in measured["costs"]:
+        assert min(cost["setup"], cost["epoch"], cost["evaluation"]) > 0
+        assert cost["checkpoint"] > 10_000
+    assert set(measured["throughput"]) >= {"1"}
+    assert 150 * 2**20 < measured["trial_machine_memory"] < 8 * 2**30  # with torch
+    assert 6 * 10 <= found["expected"]["epochs"] <= found["without_stopping"]["epochs"] <= 6 * 40
+    assert found["expected"]["wall"] > measured["start"]
+    # What people read says the same.
+    assert f"{found['expected']['epochs']:,.0f}" in captured.err
+    assert found["packing"] in " ".join(captured.err.split())
+
+
+class _Sleeper:
+    """Stands in for a cross-validation whose costs are known."""
+
+    def __init__(self, configuration: Configuration, *_: Any, **__: Any) -> None:
+        self.config = configuration
+        time.sleep(0.05)
+
+    def train(self, epochs: int) -> float:
+        time.sleep(0.02 * epochs)
+        return 0.0
+
+    def evaluate(self) -> None:
+        time.sleep(0.08)
+
+    def save(self, folder: Path) -> None:
+        (folder / "a").write_bytes(b"0" * 1234)
+
+
+@pytest.fixture
+def prober() -> _Prober:
+    return _Prober(demo(), development_folds(demo(), HONEST, 0), 0)
+
+
+def test_seconds_and_bytes_are_those_of_one_epoch_one_evaluation_one_checkpoint(
+    prober: _Prober, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.cross_validation.CrossValidation", _Sleeper)
+    cost = prober.cost(Configuration(), True, False)
+    assert (cost.is_start, cost.is_spared, cost.checkpoint) == (True, False, 1234)
+    assert cost.epochs == Configuration().training.epochs
+    # A sleep is never short, and on a busy machine not many times too long.
+    assert 0.02 <= cost.epoch < 0.06
+    assert 0.05 <= cost.setup < 0.15
+    assert 0.08 <= cost.evaluation < 0.24
+    assert 1 / 0.06 < prober.rate(Configuration()) <= 1 / 0.02
+
+
+def test_the_most_memory_that_was_ever_taken_is_told(prober: _Prober) -> None:
+    before = prober.memory()["trial_machine_memory"]
+    now = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    more = 200 * 2**20
+    np.ones(before - now + more, dtype=np.uint8).sum()
+    after = prober.memory()["trial_machine_memory"]
+    assert after - before == pytest.approx(more, rel=0.3)
+
+
+def test_a_disk_that_is_too_small_is_refused(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources = Resources(1.0, 0.0, 2)
+    found = forecast(plan().space, 6, probe(costs=(COST,)), resources, 1, pairs=1000)
+    both = found.home_bytes + found.checkpoint_bytes  # on one disk
+    disk = SimpleNamespace(free=both)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    storage = str(tmp_path / "to" / "come")
+    outlook._check_disk(plan(storage=storage), found)
+    outlook._check_disk(plan(), found)
+    for room, where in ((both - 1, "--storage"), (found.home_bytes - 1, "MMATUNE_HOME")):
+        disk.free = room
+        with pytest.raises(InputError, match="would write") as caught:
+            outlook._check_disk(plan(storage=storage), found)
+        assert caught.value.where == where
+    disk.free = found.home_bytes  # what a bucket has room for, nobody says
+    outlook._check_disk(plan(storage="s3://bucket/a"), found)

@@ -50,7 +50,7 @@ def fill_in(name: str, values: dict[str, str], folder: Path) -> Path:
     return path
 
 
-def run(machines: Lab, path: Path, *line: str, seconds: float = 150) -> str:
+def run(machines: Lab, path: Path, *line: str, seconds: float = 240) -> str:
     """What a command prints that the user types in the folder of the cluster file."""
     done = attempt(machines, path, *line, seconds=seconds)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,7 +58,7 @@ def run(machines: Lab, path: Path, *line: str, seconds: float = 150) -> str:
 
 
 def attempt(
-    machines: Lab, path: Path, *line: str, seconds: float = 150
+    machines: Lab, path: Path, *line: str, seconds: float = 240
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         line,

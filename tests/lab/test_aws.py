@@ -15,6 +15,7 @@ here: whether the role's rights are enough, the drivers and the GPUs, and AWS's 
 
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -152,6 +153,38 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     with aws.disk() as kept_by_the_volume:
         monkeypatch.setenv("MMATUNE_HOME", str(kept_by_the_volume))
         every_trial_is_accounted_for_once(said, TRIALS)
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(120)
+def test_a_volume_with_data_is_never_formatted(aws: Account) -> None:
+    """What `mount_volume.sh` does on a blank one, after a reboot, and where it cannot tell."""
+    lab = aws.lab
+    ec2 = aws.client("ec2")
+    ec2.create_key_pair(KeyName="key")
+    (subnet,) = ec2.describe_subnets()["Subnets"]
+    where = {"ImageId": aws.image, "SubnetId": subnet["SubnetId"]}
+    ec2.run_instances(**where, KeyName="key", MinCount=1, MaxCount=1)
+    (instance,) = aws.instances()
+    wait_for("it to boot", 30, lambda: instance["InstanceId"] in lab.hosts)
+    head = lab.hosts[instance["InstanceId"]]
+    wait_for("it to answer", 30, lambda: lab.ssh(head, "true").returncode == 0)
+    shutil.copy(ROOT / "mlflow" / "mount_volume.sh", lab.shared)
+    # As the set-up leaves it: boto3's Python is `python`.
+    mount = "PYTHONPATH=/mnt/site PATH=/mnt/python/bin:$PATH bash /mnt/shared/mount_volume.sh"
+    mount += f" {aws.volume} /mnt/mmatune"
+
+    def on_it(command: str) -> str:
+        done = lab.ssh(head, command)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    on_it(f"{mount} && echo kept > /mnt/mmatune/study && sudo umount /mnt/mmatune")
+    assert on_it(f"{mount} && cat /mnt/mmatune/study && sudo umount /mnt/mmatune") == "kept\n"
+    on_it("sudo mount --bind /bin/false $(PATH=/usr/sbin:/sbin:$PATH command -v blkid)")
+    refused = lab.ssh(head, mount)
+    assert refused.returncode == 1
+    assert f"cannot tell what is on {aws.volume}" in refused.stderr
 
 
 def spot(aws: Account, *states: str) -> list[str]:

@@ -131,7 +131,7 @@ def _furnish(made: Account) -> None:
 def _follow(made: Account, stop: threading.Event) -> None:
     """Boot, end and plug in as EC2 says, until told to stop."""
     ec2 = made.client("ec2")
-    while not stop.wait(0.3):
+    while not stop.wait(1):
         # A new one may have got the address of one that went.
         for instance in sorted(made.instances(), key=lambda one: one["State"]["Name"] == "running"):
             host = made.lab.hosts.get(instance["InstanceId"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -52,23 +53,28 @@ def fill_in(name: str, values: dict[str, str], folder: Path) -> Path:
 
 def run(machines: Lab, path: Path, *line: str, seconds: float = 240) -> str:
     """What a command prints that the user types in the folder of the cluster file."""
-    done = attempt(machines, path, *line, seconds=seconds)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def attempt(
-    machines: Lab, path: Path, *line: str, seconds: float = 240
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         line,
         cwd=path.parent,
         env=machines.environment(),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=seconds,
     )
+    assert done.returncode == 0, complaint(done.stdout)
+    return done.stdout
+
+
+def complaint(printed: str) -> str:
+    """What the last command on a machine said, of all that Ray's launcher prints."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", printed)
+    _, found, last = text.rpartition("Running `")
+    command, _, answer = last.partition("`\n") if found else ("", "", text)
+    own = re.compile(r"VINFO|VERR|Traceback|^ |onnection to|^Warning: |click\.exc|!!!")
+    lines = [line for line in answer.splitlines() if line.strip() and not own.search(line)]
+    return "\n".join([*([f"`{command}` failed:"] if found else []), *lines[-30:]])
 
 
 def check(machines: Lab, path: Path) -> None:
@@ -78,8 +84,8 @@ def check(machines: Lab, path: Path) -> None:
     assert "ready for `ray up`" in run(machines, path, *line)
 
 
-def up(machines: Lab, path: Path) -> subprocess.CompletedProcess[str]:
-    return attempt(machines, path, RAY, "up", "-y", "--no-config-cache", str(path))
+def up(machines: Lab, path: Path) -> None:
+    run(machines, path, RAY, "up", "-y", "--no-config-cache", str(path))
 
 
 def wait_for(what: str, seconds: float, condition: Any) -> Any:

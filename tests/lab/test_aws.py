@@ -118,8 +118,7 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     def lap(what: str) -> None:
         print(f"{time.monotonic() - began:5.0f} s  {what}")
 
-    brought_up = up(lab, path)
-    assert brought_up.returncode == 0, brought_up.stdout + brought_up.stderr
+    up(lab, path)
     (running,) = aws.instances("running")
     lap("head is up")
     head = lab.hosts[running["InstanceId"]]

@@ -91,6 +91,18 @@ def _aws(cluster: dict[str, Any], provider: dict[str, Any]) -> Iterator[Finding]
         for zone in (provider.get("availability_zone") or "").split(","):
             if zone and not is_open(zone) and not zone.strip().startswith(region):
                 yield Finding("provider.availability_zone", f"{zone} is not in {region}")
+    for where, command in commands(cluster):
+        set_to = re.search(r"AWS_DEFAULT_REGION=([\w-]+)", command)
+        if set_to and region and set_to[1] != region:
+            yield Finding(where, f"AWS_DEFAULT_REGION is {set_to[1]}, provider.region {region}")
+    home = next(
+        (found[1] for _, c in commands(cluster) if (found := re.search(r"MMATUNE_HOME=(\S+)", c))),
+        None,
+    )
+    mounted = [c for _, c in commands(cluster, kind="head_setup") if "mount_volume.sh" in c]
+    if home and not any(command.split()[-1] == home for command in mounted):
+        hint = f'bash ~/mmatune/mlflow/mount_volume.sh "VOLUME" {home}'
+        yield Finding("head_setup_commands", f"no volume is mounted at {home}", hint)
     if not cluster.get("idle_timeout_minutes"):
         yield Finding("idle_timeout_minutes", "is missing", "idle machines cost money")
     for rule in (provider.get("security_group") or {}).get("IpPermissions") or []:

@@ -142,6 +142,18 @@ MISTAKES: dict[str, tuple[str, Callable[[Cluster], None], str, str]] = {
         "provider.availability_zone",
         "us-east-1a is not in us-west-2",
     ),
+    "region of the commands": (
+        AWS,
+        rewrite("AWS_DEFAULT_REGION=us-west-2", "AWS_DEFAULT_REGION=us-east-1"),
+        "initialization_commands",
+        "AWS_DEFAULT_REGION is us-east-1, provider.region us-west-2",
+    ),
+    "studies that go with the head": (
+        AWS,
+        rewrite("MMATUNE_HOME=/mnt/mmatune", "MMATUNE_HOME=/mnt/elsewhere"),
+        "head_setup_commands",
+        "no volume is mounted at /mnt/elsewhere",
+    ),
     "misspelt provider key": (
         AWS,
         put(True, "provider", "cache_stoped_nodes"),

@@ -1,0 +1,214 @@
+"""What is done with a cluster in the lab: its file, a study on it, and what became of that."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+
+from tests.lab.hosts import Host, Lab
+from tests.lab.image import HOME
+from tuning.home import optuna_storage_url
+from tuning.mlflow_client import mlflow_client
+from tuning.record import runs_of
+
+ROOT = Path(__file__).resolve().parents[2]
+RAY = str(Path(sys.executable).parent / "ray")
+CHECKPOINTED = 200  # epochs: a trial that came so far saved one at 180
+Curve = list[tuple[int, dict[str, float]]]  # steps and values
+
+
+def fill_in(name: str, values: dict[str, str], folder: Path) -> Path:
+    """A shipped cluster file with its FILL IN values, beside copies of what it mounts.
+
+    Args:
+        values: by the words after FILL IN; each is there once.
+    """
+    text = (ROOT / name).read_text()
+    for mark, value in values.items():
+        assert text.count(f"FILL IN {mark}") == 1
+        text = text.replace(f"FILL IN {mark}", value)
+    assert "FILL IN" not in str(yaml.safe_load(text))
+    folder.mkdir()
+    for mounted in yaml.safe_load(text)["file_mounts"].values():
+        if not mounted.startswith("~"):
+            copy = shutil.copytree if (ROOT / mounted).is_dir() else shutil.copy
+            copy(ROOT / mounted, folder / mounted)
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def run(machines: Lab, path: Path, *line: str, seconds: float = 240) -> str:
+    """What a command prints that the user types in the folder of the cluster file."""
+    done = subprocess.run(
+        line,
+        cwd=path.parent,
+        env=machines.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+    )
+    assert done.returncode == 0, complaint(done.stdout)
+    return done.stdout
+
+
+def complaint(printed: str) -> str:
+    """What the last command on a machine said, of all that Ray's launcher prints."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", printed)
+    _, found, last = text.rpartition("Running `")
+    command, _, answer = last.partition("`\n") if found else ("", "", text)
+    own = re.compile(r"VINFO|VERR|Traceback|^ |onnection to|^Warning: |click\.exc|!!!")
+    lines = [line for line in answer.splitlines() if line.strip() and not own.search(line)]
+    return "\n".join([*([f"`{command}` failed:"] if found else []), *lines[-30:]])
+
+
+def check(machines: Lab, path: Path) -> None:
+    """`mmatune cluster check` finds nothing."""
+    line = ["env", f"PYTHONPATH={ROOT}", sys.executable]
+    line += ["-c", "from tuning.cli import main; main()", "cluster", "check", str(path)]
+    assert "ready for `ray up`" in run(machines, path, *line)
+
+
+def up(machines: Lab, path: Path) -> None:
+    run(machines, path, RAY, "up", "-y", "--no-config-cache", str(path))
+
+
+def wait_for(what: str, seconds: float, condition: Any) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.5)
+    return found
+
+
+@contextmanager
+def started_study(
+    machines: Lab, head: Host, path: Path, trials: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A study named ``lab``, driven by `ray exec`; what it prints is in the lab's `study.log`."""
+    space = {
+        "description": "trials long enough to lose a machine in the middle",
+        "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
+        "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": 700},
+        "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
+        # Alike, so that ASHA stops none of them and each has a machine to lose.
+        "start_with": [{"encoder.dropout": 0.1}] * trials,
+    }
+    head.path(f"{HOME}/space.yaml").write_text(yaml.safe_dump(space))
+    command = f"mmatune tune demo --space ~/space.yaml --trials {trials} --name lab"
+    command += " --address auto --json > ~/answer.json"
+    with (machines.folder / "study.log").open("wb") as log:
+        driver = subprocess.Popen(
+            [RAY, "exec", str(path), command],
+            cwd=path.parent,
+            env=machines.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield driver
+        finally:
+            driver.kill()
+            driver.wait()
+
+
+def answer(head: Host) -> dict[str, Any]:
+    """What `tune --json` said."""
+    return json.loads(head.path(f"{HOME}/answer.json").read_text())
+
+
+def events(home: Path) -> list[dict[str, Any]]:
+    """The record of the study under the home folder of mmatune."""
+    path = home / "studies/lab/record/events.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def curves(home: Path) -> dict[str, Curve]:
+    """What each trial measured, in the order in which it was recorded."""
+    found = events(home)
+    trials: dict[str, Curve] = {
+        one["run"]: [] for one in found if one["kind"] == "open" and one["params"]
+    }
+    for one in found:
+        if one["kind"] == "metrics" and one["run"] in trials:
+            trials[one["run"]].append((one["step"], one["values"]))
+    return {run: curve for run, curve in trials.items() if curve}
+
+
+def far(home: Path) -> set[str]:
+    """The trials that have saved a checkpoint after the first rung."""
+    return {run for run, curve in curves(home).items() if curve[-1][0] >= CHECKPOINTED}
+
+
+def they_went_on_from_their_checkpoints(home: Path) -> set[str]:
+    """The trials that moved; none of them trained anew what a checkpoint had."""
+    again = {run: moved(curve) for run, curve in curves(home).items() if moved(curve)}
+    assert again, "no trial moved"
+    for starts in again.values():
+        for step, share in starts:
+            assert step > CHECKPOINTED
+            assert share < 0.6, f"at epoch {step} it had trained {share:.0%} of them anew"
+    return set(again)
+
+
+def moved(curve: Curve) -> list[tuple[int, float]]:
+    """Where a trial began again: the step after it, and the share of its epochs trained anew."""
+    found = []
+    for (before, old), (step, new) in itertools.pairwise(curve):
+        if new["seconds"] < old["seconds"]:
+            epoch = old["device_seconds"] / before
+            found.append((step, new["device_seconds"] / epoch / step))
+    return found
+
+
+def trains_on(host: Host) -> bool:
+    """Whether a trial's process runs there; every host has a process tree of its own."""
+    assert host.process is not None
+    table = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split(maxsplit=2) for line in table.splitlines()]
+    family = {str(host.process.pid)}
+    grown = True
+    while grown:
+        more = {row[0] for row in rows if row[1] in family} - family
+        family |= more
+        grown = bool(more)
+    return any(row[0] in family and "ImplicitFunc" in row[2] for row in rows if len(row) > 2)
+
+
+def every_trial_is_accounted_for_once(document: dict[str, Any], trials: int) -> None:
+    """In MLflow and in Optuna's study, under this process's `MMATUNE_HOME`."""
+    client = mlflow_client()
+    runs = runs_of(client, document["experiment_id"], "tags.kind = 'trial'")
+    assert sorted(run.info.run_name for run in runs) == [
+        f"trial-{k:03}" for k in range(1, trials + 1)
+    ]
+    statuses = Counter(run.data.tags["status"] for run in runs)
+    assert set(statuses) <= {"finished", "stopped early"}
+    for one in runs:
+        steps = [point.step for point in client.get_metric_history(one.info.run_id, "auc")]
+        assert steps == list(range(10, max(steps) + 1, 10))
+    asked = optuna.load_study(study_name="lab", storage=optuna_storage_url()).trials
+    # One whose driver died was told as failed, and added again; the later one says which it was.
+    again = {trial.user_attrs["resumed"] for trial in asked if trial.user_attrs}
+    told = Counter(trial.state.name for trial in asked if trial.number not in again)
+    assert told == Counter(COMPLETE=statuses["finished"], PRUNED=statuses["stopped early"])
+    assert document["model"]["version"] == 1

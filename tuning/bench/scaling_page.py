@@ -14,6 +14,7 @@ from tuning.bench.scaling import PAYS, USUAL_LOSSES
 from tuning.bench.simulation import DRIVER, IDLE, REDONE, SPENDING, STARTING, TRAINING
 from tuning.reproduction.rendering import write_text
 
+_SHOWN_WITH_LOSSES = (16, 64, 256)  # GPUs
 _COLOURS = {
     TRAINING: "#009e73",
     REDONE: "#d55e00",
@@ -40,7 +41,13 @@ def write_page(result: Mapping[str, Any], folder: Path, *, command: str, shipped
         lstrip_blocks=True,
     )
     machine, driver = result["machine"], result["driver"]
-    by_work = rows(result["points"])
+    usual = [one for one in result["points"] if one["losses_per_hour"] == USUAL_LOSSES]
+    by_work = rows(usual)
+    alone = {one["work"]: one["training"] for one in usual if one["gpus"] == 1}
+    haste = [median(_over(one["training"], alone[one["work"]])) for one in usual]
+    hardest = max(by_work)
+    strained = [one for one in result["points"] if one["work"] == hardest]
+    strained.sort(key=lambda one: one["losses_per_hour"])
     text = environment.get_template("scaling.md.j2").render(
         result=result,
         points=result["points"],
@@ -55,37 +62,44 @@ def write_page(result: Mapping[str, Any], folder: Path, *, command: str, shipped
         figure="scaling.png",
         works=list(by_work),
         by_work=by_work,
+        haste=(min(haste), max(haste)),
+        hardest=hardest,
+        by_losses=[_row(one, one) for one in strained if one["gpus"] in _SHOWN_WITH_LOSSES],
     )
     write_text(folder / "scaling.md", text)
 
 
 def rows(points: Sequence[Mapping[str, Any]]) -> dict[float, list[dict[str, str]]]:
-    """By amount of work and under the usual losses, a row for each size, ready to be read."""
+    """By amount of work a row for each size, ready to be read.
+
+    Args:
+        points: of one rate of losses, from few GPUs to many.
+    """
     found: dict[float, list[dict[str, str]]] = {}
-    first: Mapping[str, Any] = {}
+    first: dict[float, Mapping[str, Any]] = {}
     for point in points:
-        if point["losses_per_hour"] != USUAL_LOSSES:
-            continue
-        if point["work"] not in found:
-            first = point
-        shares = point["shares"]
-        found.setdefault(point["work"], []).append(
-            {
-                "gpus": str(point["gpus"]),
-                "wall": _spread(point["wall"], _duration),
-                "speedup": _spread(_over(first["wall"], point["wall"]), "{:.1f}".format),
-                "gpu_hours": _spread(point["gpu_hours"], "{:.3g}".format),
-                "training": _share(shares[TRAINING]),
-                "driver": _share(shares[DRIVER]),
-                "idle": _share(shares[IDLE]),
-                "starting": _share(shares[STARTING]),
-                "undone": _share(shares[REDONE]),
-                "compute": _spread(_over(point["training"], first["training"]), "{:.2f}".format),
-                "to_best": _spread(point["to_best"], _duration),
-                "lost": _spread(point["lost"], "{:.0f}".format),
-            }
-        )
+        work = point["work"]
+        found.setdefault(work, []).append(_row(point, first.setdefault(work, point)))
     return found
+
+
+def _row(point: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, str]:
+    shares = point["shares"]
+    return {
+        "losses": f"{point['losses_per_hour']:g}",
+        "gpus": str(point["gpus"]),
+        "wall": _spread(point["wall"], _duration),
+        "speedup": _spread(_over(first["wall"], point["wall"]), "{:.1f}".format),
+        "gpu_hours": _spread(point["gpu_hours"], "{:.3g}".format),
+        "training": _share(shares[TRAINING]),
+        "driver": _share(shares[DRIVER]),
+        "idle": _share(shares[IDLE]),
+        "starting": _share(shares[STARTING]),
+        "undone": _share(shares[REDONE]),
+        "compute": _spread(_over(point["training"], first["training"]), "{:.2f}".format),
+        "to_best": _spread(point["to_best"], _duration),
+        "lost": _spread(point["lost"], "{:.0f}".format),
+    }
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:

@@ -189,16 +189,18 @@ def scaling(
 
 
 def _show_scaling(result: dict[str, Any]) -> None:
+    from tuning.bench.scaling import USUAL_LOSSES
     from tuning.bench.scaling_page import rows
 
-    for work, of_work in rows(result["points"]).items():
+    usual = [one for one in result["points"] if one["losses_per_hour"] == USUAL_LOSSES]
+    for work, of_work in rows(usual).items():
         title = f"{result['trials']} trials, {work:g} x the recorded work"
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
         shown = ("gpus", "wall", "speedup", "gpu_hours", "training", "driver", "idle", "to_best")
         for name in shown:
             table.add_column(name.replace("_", " "), justify="right")
         for row in of_work:
-            table.add_row(*(row[name] for name in shown))
+            table.add_row(*(row[name].partition(" (")[0] for name in shown))  # medians
         console.print(table)
     for one in result["limits"]:
         where = f"{one['work']:g} x the work, {one['losses_per_hour']:g} losses an hour:"

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tuning.trial
 from model.errors import InputError
 from search_spaces.loading import load_space
 from search_spaces.schema import Schedule
-from tuning.bench.driver import _attribute, _Event
+from tuning.bench.driver import _attribute, _Event, measure_driver
 from tuning.bench.recording import SHIPPED, Curve, read_recording, write_recording
 from tuning.bench.scaling import USUAL_LOSSES, limits, sweep
 from tuning.bench.scaling_page import rows, write_page
@@ -162,7 +163,9 @@ def test_with_many_gpus_weak_trials_pass_rungs_that_nobody_has_filled() -> None:
 
 def test_time_to_a_score_counts_full_budgets_only() -> None:
     good = Curve((60, 120), (0.99, 0.7), (10.0, 10.0), 0.1)
-    outcome = simulate([good, curve(0.8, 1.0, 1.0, 1.0)], NO_RUNGS, Cluster(1), Costs())
+    others = [curve(0.8, 1.0, 1.0, 1.0), curve(0.6, 1.0, 1.0, 1.0)]
+    outcome = simulate([good, *others], NO_RUNGS, Cluster(1), Costs())
+    assert outcome.endings["finished"] == 3
     assert outcome.best == [(pytest.approx(20.0), 0.7), (pytest.approx(23.0), 0.8)]
     assert outcome.time_to(0.75) == pytest.approx(23.0)
     assert outcome.time_to(0.95) == math.inf
@@ -324,3 +327,20 @@ def test_a_study_with_stopped_trials_is_no_recording(home: Path) -> None:
         record_study("some")
     with pytest.raises(InputError, match="no study"):
         record_study("none")
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_real_driver_is_measured_and_replays_what_was_recorded(
+    home: Path, recorded: list[Curve]
+) -> None:
+    before = tuning.trial.run_trial
+    driver = measure_driver(draw_trials(recorded, 24, 0), HALVING, at_once=4, work=0.02)
+    assert tuning.trial.run_trial is before
+    assert not list(home.iterdir())
+    assert driver.trials == 24
+    assert 24 * 2 < driver.reports <= 24 * 15
+    costs = driver.costs
+    assert 0.001 < costs.report + costs.trial + 24 * costs.trial_growth < 2.0
+    assert costs.actor_start > 0.5
+    assert 0.5 * driver.simulated < driver.seconds  # nothing is charged that was not spent

@@ -149,11 +149,14 @@ def _search(
         try:
             tuning.trial.run_trial = _replaying(tuple(drawn), work)
             cpus = ray.cluster_resources()["CPU"] / at_once
-            search(plan, folds, record, Resources(cpus, 0.0, at_once), clock)
+            resources = Resources(cpus, 0.0, at_once)
+            _, interrupted = search(plan, folds, record, resources, clock)
         finally:
             tuning.trial.run_trial = honest
     assert record.spool
     record.spool.stop()
+    if interrupted:
+        raise KeyboardInterrupt
     return actor_start
 
 

@@ -29,10 +29,10 @@ def write_page(result: Mapping[str, Any], folder: Path, *, command: str, shipped
 
     Args:
         result: of `bench_scaling`.
+        folder: that is there.
         command: that made it.
         shipped: whether the recording is the one that comes with the project.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     draw(result, folder / "scaling.png")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tuning.bench", "."),

@@ -164,6 +164,8 @@ def scaling(
     from tuning.bench.scaling import bench_scaling
     from tuning.bench.scaling_page import write_page
 
+    if out:
+        _make_folder(out)
     curves = record_study(study) if study else read_recording()
     with console.status("measuring a driver ...") as status:
         result = bench_scaling(
@@ -233,6 +235,17 @@ def store(
             progress=status.update,
         )
     _show(result, as_json, title=f"bench store, {runs} runs, {trials} trials a study")
+
+
+def _make_folder(folder: Path) -> None:
+    from model.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made: {error.strerror}", where="--out"
+        ) from error
 
 
 def _check_device(device: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import optuna
@@ -14,6 +16,21 @@ from ray.tune.search.optuna import OptunaSearch
 from search_spaces.distributions import distributions
 from search_spaces.schema import SearchSpace
 from tuning.ending import METRIC, Ending, ending
+
+
+class _Unhurried(sqlite3.Connection):
+    """Leaves it to the system when to write to the disk.
+
+    A suggestion is one transaction for each parameter, and the driver would wait for the disk after
+    each. The death of the process loses nothing so; a power cut may lose the last seconds, as it
+    may of Ray Tune's state and of the record, and never the database.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        with suppress(sqlite3.OperationalError):  # somebody else uses the database: as it is, then
+            self.execute("PRAGMA journal_mode=WAL")
+            self.execute("PRAGMA synchronous=NORMAL")
 
 
 class StudySearch(OptunaSearch):
@@ -27,7 +44,7 @@ class StudySearch(OptunaSearch):
         study: name of the Optuna study; it is made, and must not exist yet.
         space: what to search; its starting points are evaluated first.
         sampler: Optuna's; the study's is TPE.
-        storage_url: Optuna's database.
+        storage_url: Optuna's SQLite database.
     """
 
     def __init__(
@@ -40,7 +57,9 @@ class StudySearch(OptunaSearch):
             points_to_evaluate=space.start_points(),
             sampler=sampler,
             study_name=study,
-            storage=optuna.storages.RDBStorage(storage_url),
+            storage=optuna.storages.RDBStorage(
+                storage_url, engine_kwargs={"connect_args": {"factory": _Unhurried}}
+            ),
         )
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

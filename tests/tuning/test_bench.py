@@ -134,3 +134,21 @@ def test_scale_measures_each_size_both_ways() -> None:
     assert 0 < figures["its standard error"] < 0.01
     assert 0.2 < figures["peak memory"] < 8
     assert list(result["ratios"]) == ["10,000 associations, 1,000 nodes: sparse / dense"]
+
+
+def test_the_summary_has_what_luck_alone_would_reach() -> None:
+    """Three seeds of made-up searches: random search of one seed against that of another."""
+    from tuning.bench.search import PRODUCT, RANDOM, STRATEGIES, Progress, _summary
+
+    slow = [Progress(5.0, 0.7), Progress(10.0, 0.8)]
+    quick = [Progress(1.0, 0.8), Progress(10.0, 0.8)]
+    runs = {(one.name, seed): slow for one in STRATEGIES for seed in range(3)}
+    runs |= {(PRODUCT.name, seed): quick for seed in range(3)} | {(RANDOM.name, 2): quick}
+    result = _summary(runs, range(3))
+    of = {name.partition(":")[0]: value for name, value in result["ratios"].items()}
+    assert of["TPE + ASHA"] == 0.1
+    assert of["TPE"] == 1.0
+    # 0, 1 against each other and against 2 take all of it, 2 against either a tenth.
+    assert of["random, another seed"] == 1.0
+    figures = {figure["name"]: figure["value"] for figure in result["figures"]}
+    assert figures["random, another seed: reached random"] == 6

@@ -1,6 +1,7 @@
 """The searcher tells Optuna what happened. No Ray, no training: results are made up."""
 
 import math
+import pickle
 
 import optuna
 import pytest
@@ -57,6 +58,17 @@ def test_each_ending_is_recorded(search: StudySearch) -> None:
     # A fluke at an early rung is not the best of the study.
     best = optuna.load_study(study_name="s", storage=optuna_storage_url()).best_trial
     assert best.number == 0
+
+
+def test_the_database_does_not_wait_for_the_disk_also_when_gone_on_with(
+    search: StudySearch,
+) -> None:
+    again = pickle.loads(pickle.dumps(search))  # as Ray Tune keeps it for `tune --resume`
+    for one in (search, again):
+        with one._ot_study._storage._backend.engine.connect() as connection:
+            pragmas = ("journal_mode", "synchronous")
+            values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+        assert values == ["wal", 1]
 
 
 def test_a_second_completion_changes_nothing(search: StudySearch) -> None:

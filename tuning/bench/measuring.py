@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -81,6 +83,19 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": version("torch"),
     }
+
+
+@contextmanager
+def own_home() -> Iterator[None]:
+    """A home folder, and no tracking server, for the time of a benchmark."""
+    before = {name: os.environ.pop(name, None) for name in ("MMATUNE_HOME", "MLFLOW_TRACKING_URI")}
+    with tempfile.TemporaryDirectory(prefix="mmatune-bench-") as folder:
+        os.environ["MMATUNE_HOME"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["MMATUNE_HOME"]
+            os.environ.update({name: value for name, value in before.items() if value})
 
 
 def _processor() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cProfile
 import os
 import pstats
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from model.datasets import AssociationDataset
 from model.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tuning import spool
-from tuning.bench.measuring import Figure, document
+from tuning.bench.measuring import Figure, document, own_home
 from tuning.ending import METRIC
 
 
@@ -36,7 +35,7 @@ def bench_study(
     from tuning.record import runs_of
     from tuning.study import run_study
 
-    with _home():
+    with own_home():
         plan = StudyPlan("bench", dataset, HONEST, space_name, space, trials, 0, None)
         profile = cProfile.Profile()
         began = time.perf_counter()
@@ -107,16 +106,3 @@ def _time_in(profile: cProfile.Profile, files: tuple[str, ...]) -> float:
         if file.endswith(files) and outermost:
             total += cumulative
     return total
-
-
-@contextmanager
-def _home() -> Iterator[None]:
-    """A home folder for the time of the benchmark."""
-    before = {name: os.environ.pop(name, None) for name in ("MMATUNE_HOME", "MLFLOW_TRACKING_URI")}
-    with tempfile.TemporaryDirectory(prefix="mmatune-bench-") as folder:
-        os.environ["MMATUNE_HOME"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["MMATUNE_HOME"]
-            os.environ.update({name: value for name, value in before.items() if value})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -132,6 +133,84 @@ def scale(
 
 
 @app.command()
+def scaling(
+    study: Annotated[
+        str | None,
+        typer.Option(
+            "--study",
+            help="A study of yours whose trials are replayed, none of them stopped early; else"
+            " those of a study on dataset2 that come with mmatune.",
+        ),
+    ] = None,
+    space: Annotated[
+        str, typer.Option("--space", help="The search space whose rungs ASHA uses.")
+    ] = "full",
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Of the simulated study.")] = 1000,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of trials and losses.")] = 5,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for scaling.md, scaling.png, recording.csv."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A study on 1 to 256 simulated GPUs: wall, GPU-hours, time to the best, where scaling stops.
+
+    It measures a real driver first, with trials that sleep; 5 minutes on 2 cores.
+
+    Example: `mmatune bench scaling --out docs/`
+    """
+    from search_spaces.loading import load_space
+    from tuning.bench.recording import read_recording, record_study, write_recording
+    from tuning.bench.scaling import bench_scaling
+    from tuning.bench.scaling_page import write_page
+
+    if out:
+        _make_folder(out)
+    curves = record_study(study) if study else read_recording()
+    with console.status("measuring a driver ...") as status:
+        result = bench_scaling(
+            curves,
+            load_space(space),
+            trials=trials,
+            seeds=range(seeds),
+            progress=status.update,
+        )
+    if out:
+        given = [f"--study {study}"] if study else []
+        given += [f"--space {space}"] if space != "full" else []
+        options = [*given, f"--trials {trials} --seeds {seeds} --out {out}"]
+        command = f"mmatune bench scaling {' '.join(options)}"
+        write_page(result, out, command=command, shipped=not study)
+        if study:
+            write_recording(curves, out / "recording.csv")
+    if as_json:
+        print_json(result)
+        return
+    _show(result, as_json, title="bench scaling, the driver")
+    _show_scaling(result)
+
+
+def _show_scaling(result: dict[str, Any]) -> None:
+    from tuning.bench.scaling import USUAL_LOSSES
+    from tuning.bench.scaling_page import rows
+
+    usual = [one for one in result["points"] if one["losses_per_hour"] == USUAL_LOSSES]
+    for work, of_work in rows(usual).items():
+        title = f"{result['trials']} trials, {work:g} x the recorded work"
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+        shown = ("gpus", "wall", "speedup", "gpu_hours", "training", "driver", "idle", "to_best")
+        for name in shown:
+            table.add_column(name.replace("_", " "), justify="right")
+        for row in of_work:
+            table.add_row(*(row[name].partition(" (")[0] for name in shown))  # medians
+        console.print(table)
+    for one in result["limits"]:
+        where = f"{one['work']:g} x the work, {one['losses_per_hour']:g} losses an hour:"
+        end = f"; beyond, GPUs are {one['reason']}" if one["reason"] else ""
+        console.print(f"{where} doubling pays up to {one['gpus']} GPUs{end}", soft_wrap=True)
+
+
+@app.command()
 def store(
     runs: Annotated[int, typer.Option("--runs", min=1, help="Trials in the store.")] = 10_000,
     trials: Annotated[int, typer.Option("--trials", min=2, help="Trials of each study.")] = 400,
@@ -156,6 +235,17 @@ def store(
             progress=status.update,
         )
     _show(result, as_json, title=f"bench store, {runs} runs, {trials} trials a study")
+
+
+def _make_folder(folder: Path) -> None:
+    from model.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made: {error.strerror}", where="--out"
+        ) from error
 
 
 def _check_device(device: str) -> None:

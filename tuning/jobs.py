@@ -160,7 +160,7 @@ async def _until_the_end(
 
 
 async def _read(client: JobSubmissionClient, job: str, log: JobLog, replay: Replay) -> bool:
-    """Read the log from where it was left; whether to its end, or it had nothing new for a while."""
+    """Read the log from where it was left until it ends, which is true, or has nothing new."""
     loop = asyncio.get_running_loop()
     seen, position = log.size, 0
     with contextlib.suppress(TimeoutError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,9 @@ from rich.text import Text
 from tuning.console import console
 from tuning.ending import METRIC, Ending
 
+# What a row shows of a trial's parameters.
+PARAMETERS = ("encoder.type", "mask.rate", "degree_decoder.alpha", "training.epochs")
+
 _ROWS = 12  # a table taller than the terminal cannot be redrawn in place
 _REFRESH_SECONDS = 0.5
 
@@ -23,16 +27,18 @@ class LiveTable:
 
     Args:
         study: its name.
-        trials: how many there will be.
-        to_beat: name and development AUC of the best baseline.
+        trials: how many there will be; 0 where that is not known yet.
+        to_beat: name and development AUC of the best baseline; None while they are measured.
     """
 
-    def __init__(self, study: str, trials: int, to_beat: tuple[str, float]) -> None:
+    def __init__(
+        self, study: str, trials: int = 0, to_beat: tuple[str, float] | None = None
+    ) -> None:
         self.study = study
         self.trials = trials
         self.to_beat = to_beat
         self.rows: dict[str, dict[str, Any]] = {}
-        self.started = time.monotonic()
+        self.started = time.time()  # a watcher puts in when its driver began
         self.drawn = 0.0
         self.live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -49,15 +55,15 @@ class LiveTable:
     ) -> None:
         self.live.stop()
 
-    def start(self, trial_id: str, name: str, params: dict[str, Any]) -> None:
-        """A trial got its first worker."""
+    def start(self, trial_id: str, name: str, params: Mapping[str, Any]) -> None:
+        """A trial got its first worker; numbers may be text, as the record keeps them."""
         self.rows[trial_id] = {
             "name": name,
             "status": "running",
             "encoder": params["encoder.type"],
-            "mask": params["mask.rate"],
-            "alpha": params["degree_decoder.alpha"],
-            "epochs": params["training.epochs"],
+            "mask": float(params["mask.rate"]),
+            "alpha": float(params["degree_decoder.alpha"]),
+            "epochs": int(params["training.epochs"]),
         }
 
     def report(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -87,12 +93,16 @@ class LiveTable:
         counts = Counter(row["status"] for row in self.rows.values())
         parts = [f"{count} {status}" for status, count in counts.items()]
         waiting = self.trials - len(self.rows)
-        if waiting:
+        if waiting > 0:
             parts.append(f"{waiting} to come")
-        name, auc = self.to_beat
+        to_beat = "measuring the baselines"
+        if self.to_beat:
+            to_beat = f"to beat: {self.to_beat[0]}, {self.to_beat[1]:.4f}"
+        # The clock of another machine may be ahead.
+        seconds = max(0.0, time.time() - self.started)
         table = Table(
-            title=f"[bold]{self.study}[/]  {time.monotonic() - self.started:.0f} s",
-            caption=f"{', '.join(parts)}; to beat: {name}, {auc:.4f}",
+            title=f"[bold]{self.study}[/]  {seconds:.0f} s",
+            caption="; ".join(part for part in (", ".join(parts), to_beat) if part),
             title_justify="left",
             caption_justify="left",
         )

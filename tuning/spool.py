@@ -14,9 +14,11 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tuning.job_log import announce, is_submitted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,6 +47,9 @@ class Spool:
         self._lock, self._wake, self._idle = threading.Lock(), threading.Event(), threading.Event()
         self._stopping = False
         _cut_torn_line(folder / _EVENTS)
+        if is_submitted():
+            for event, _ in events_from(folder):  # who follows this job's log has seen none of it
+                announce(event)
         self._thread = threading.Thread(target=self._tell, name="record", daemon=True)
         self._thread.start()
 
@@ -54,6 +59,8 @@ class Spool:
         with self._lock, (self.folder / _EVENTS).open("a", encoding="utf-8") as file:
             self._idle.clear()
             file.write(line)
+            if is_submitted():
+                announce(event)
 
     def append_file(self, event: Event, path: Path) -> None:
         """Keep an event and the file that it is about, which may go away."""
@@ -217,24 +224,30 @@ def _log_file(client: MlflowClient, run_id: str, event: Event) -> None:
         client.log_artifact(run_id, str(named), event["folder"])
 
 
-def _next(folder: Path, offset: int) -> tuple[list[Event], int]:
-    """The events to tell together from ``offset`` on, and where they end."""
+def events_from(folder: Path, offset: int = 0) -> Iterator[tuple[Event, int]]:
+    """Each event of a spool that begins at ``offset`` or later, and where it ends, in bytes."""
     path = folder / _EVENTS
     if not path.exists():
-        return [], offset
-    events: list[Event] = []
+        return
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
             if not line.endswith(b"\n"):
-                break  # still being written, or cut by the death of its process
-            event = json.loads(line)
-            if events and (event["kind"] != "metrics" or events[0]["kind"] != "metrics"):
-                break
-            events.append(event)
+                return  # still being written, or cut by the death of its process
             offset += len(line)
-            if event["kind"] != "metrics":
-                break
+            yield json.loads(line), offset
+
+
+def _next(folder: Path, offset: int) -> tuple[list[Event], int]:
+    """The events to tell together from ``offset`` on, and where they end."""
+    events: list[Event] = []
+    for event, end in events_from(folder, offset):
+        if events and (event["kind"] != "metrics" or events[0]["kind"] != "metrics"):
+            break
+        events.append(event)
+        offset = end
+        if event["kind"] != "metrics":
+            break
     return events, offset
 
 

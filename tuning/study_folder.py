@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import optuna
@@ -85,10 +85,22 @@ def close_dead_studies(*, but: str | None = None) -> int:
     closed = 0
     for folder in sorted((home() / "studies").glob("*")):
         path = _lock_file(folder)
-        if folder.name != but and path.is_file() and not _is_held(path):
+        if folder.name != but and path.is_file() and not is_driven(folder.name):
             closed += _close(folder.name, "the process that ran the study died")
             path.unlink()
     return closed
+
+
+def is_driven(study: str) -> bool:
+    """Whether a process on this machine drives it."""
+    path = _lock_file(home() / "studies" / study)
+    # Not made here: it may go between any two questions.
+    with suppress(FileNotFoundError), path.open("r+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def stop_driver(study: str) -> None:
@@ -97,15 +109,15 @@ def stop_driver(study: str) -> None:
     Raises:
         InputError: no process on this machine drives it.
     """
-    path = _lock_file(study_folder(study))
-    if not path.is_file() or not _is_held(path):
+    path = _lock_file(home() / "studies" / study)
+    if not is_driven(study):
         raise InputError(
             f"no process on this machine runs the study {study!r}",
             where="study",
             hint="`mmatune study list` shows what there is; a study is stopped where it was begun",
         )
     os.kill(int(path.read_text(encoding="utf-8")), signal.SIGINT)
-    while path.is_file() and _is_held(path):
+    while is_driven(study):
         time.sleep(0.1)
 
 
@@ -132,12 +144,3 @@ def _tell_the_rest(study: str) -> StudyRecord | None:
 
 def _lock_file(folder: Path) -> Path:
     return folder / "driver.lock"
-
-
-def _is_held(path: Path) -> bool:
-    with open(path, "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False

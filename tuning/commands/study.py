@@ -1,4 +1,4 @@
-"""`mmatune study`: what studies there are, and how one came out."""
+"""`mmatune study`: what studies there are, how one came out, looking on and stopping."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import typer
 from rich.table import Table
 
 from model.errors import InputError
+from tuning.commands.remote import DashboardOption, follow_there, is_elsewhere
+from tuning.commands.scores import show_scores
 from tuning.console import JsonOption, console, print_json
 
 app = typer.Typer(help="List studies and show their leaderboards.", no_args_is_help=True)
@@ -43,21 +45,51 @@ def list_(as_json: JsonOption = False) -> None:
 
 @app.command()
 def stop(
-    study: Annotated[str, typer.Argument(help="Name of a study that runs on this machine.")],
+    study: Annotated[str, typer.Argument(help="Name of a study that runs.")],
+    address: DashboardOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stop a running study in order: what has ended stays recorded, `tune --resume` goes on.
 
     Example: `mmatune study stop demo-20260101-120000`
+
+    Example: `mmatune study stop first --address http://127.0.0.1:8265`
     """
+    from tuning import jobs
     from tuning.study_folder import stop_driver
 
     with console.status(f"stopping {study} ..."):
-        stop_driver(study)
+        if is_elsewhere(address):
+            jobs.stop(address, study)
+        else:
+            stop_driver(study)
     if as_json:
         print_json({"study": study, "stopped": True})
         return
     console.print(f"{study} is stopped. Go on with `mmatune tune DATASET --name {study} --resume`.")
+
+
+@app.command()
+def watch(
+    study: Annotated[str, typer.Argument(help="Name of a study that runs, or ran.")],
+    address: DashboardOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look on while a study runs that another terminal or laptop began, then show its scores.
+
+    Ctrl-C ends the looking on, not the study.
+
+    Example: `mmatune study watch demo-20260101-120000`
+
+    Example: `mmatune study watch first --address http://127.0.0.1:8265`
+    """
+    if is_elsewhere(address):
+        follow_there(address, study, as_json=as_json)
+        return
+    from tuning.watching import watch_driver
+
+    watch_driver(study)
+    show(study, as_json=as_json)
 
 
 @app.command()
@@ -87,8 +119,8 @@ def show(
 
     Example: `mmatune study show demo-20260101-120000`
     """
-    from tuning.fidelity import fidelity_audit, fidelity_line
-    from tuning.leaderboard import count_endings, leaderboard_rows, leaderboard_table, verdict
+    from tuning.fidelity import fidelity_audit
+    from tuning.leaderboard import count_endings, leaderboard_rows
     from tuning.mlflow_client import mlflow_client
     from tuning.record import runs_of
     from tuning.studies import study_experiments
@@ -100,16 +132,14 @@ def show(
         hint = f"studies are: {names}" if names else "there is none yet: `mmatune tune demo`"
         raise InputError(f"there is no study {study!r}", where="study", hint=hint)
     runs = runs_of(client, experiment.experiment_id)
-    rows = leaderboard_rows(runs)
-    audit = fidelity_audit(client, runs)
-    tags = experiment.tags
+    document = {
+        **{key: experiment.tags[key] for key in ("dataset", "data_hash", "protocol")},
+        "rows": leaderboard_rows(runs),
+        "fidelity": fidelity_audit(client, runs),
+    }
     if as_json:
-        keys = ("dataset", "data_hash", "protocol")
-        print_json({**{key: tags[key] for key in keys}, "rows": rows, "fidelity": audit})
+        print_json(document)
         return
-    title = f"{study}: {tags['dataset']}, protocol {tags['protocol']}, development folds"
-    console.print(leaderboard_table(rows, title=title))
+    show_scores({"study": study, **document})
     counts = count_endings(runs)
     console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    console.print(verdict(rows))
-    console.print(fidelity_line(audit))

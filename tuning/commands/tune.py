@@ -12,7 +12,10 @@ import typer
 
 from model.errors import InputError
 from model.protocols import CASE_STUDY, PROTOCOLS
+from tuning.commands.remote import is_elsewhere, tune_there
+from tuning.commands.scores import show_scores
 from tuning.console import JsonOption, console, print_json
+from tuning.job_log import is_submitted
 
 if TYPE_CHECKING:
     from tuning.study import StudyResult
@@ -105,7 +108,8 @@ def tune(
         typer.Option(
             "--address",
             envvar="RAY_ADDRESS",
-            help="A Ray cluster to run on: `auto` on its head, or HOST:PORT; else this machine.",
+            help="A Ray cluster to run on: http://127.0.0.1:8265 from outside, through a tunnel to"
+            " the head's dashboard; `auto` on its head, or HOST:PORT; else this machine.",
         ),
     ] = None,
     storage: Annotated[
@@ -128,6 +132,9 @@ def tune(
     Example: `mmatune tune dataset2 --trials 200 --plan`
 
     Example: `mmatune tune dataset2 --name my-study --resume`
+
+    Example: `mmatune tune dataset2 --address http://127.0.0.1:8265`; Ctrl-C then leaves the study
+    running, `mmatune study watch` and `mmatune study stop` find it
     """
     from model.catalogue import load
     from model.groups import chosen_protocol
@@ -137,12 +144,20 @@ def tune(
     from tuning.plan import StudyPlan
     from tuning.resumption import read_plan
     from tuning.study import resume_study, run_study
+    from tuning.submitted import prepare
 
-    loaded = load(dataset, data_dir or data_folder())
     if resume:
         if name is None:
             raise InputError("say which study goes on", where="--resume", hint="add --name STUDY")
         _refuse_other_options(context)
+    if is_elsewhere(address):
+        tune_there(context, address)
+        return
+    if is_submitted():
+        prepare(dataset)
+    loaded = load(dataset, data_dir or data_folder())
+    if resume:
+        assert name
         _finish(resume_study(read_plan(name, loaded, address)), as_json=as_json)
         return
     plan = StudyPlan(
@@ -223,16 +238,11 @@ def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
 
 def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     from model.catalogue import NAMES
-    from tuning.fidelity import fidelity_line
     from tuning.home import is_embedded, tracking_uri
-    from tuning.leaderboard import leaderboard_table, verdict
     from tuning.mlflow_client import hide_password
 
     plan = result.plan
-    title = f"{plan.name}: {plan.dataset.name}, protocol {plan.protocol.name}, development folds"
-    console.print(leaderboard_table(result.rows, title=title))
-    console.print(verdict(result.rows))
-    console.print(fidelity_line(audit))
+    show_scores({**_document(result), "fidelity": audit})
     if result.interrupted:
         console.print("Interrupted: what had finished is recorded, nothing was registered.")
         resume = ["mmatune", "tune", plan.dataset.name, "--name", plan.name, "--resume"]

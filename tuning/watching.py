@@ -1,0 +1,85 @@
+"""A study watched from beside its driver: its record, replayed into the live table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tuning.ending import METRIC, Ending
+from tuning.live import LiveTable
+from tuning.spool import events_from
+from tuning.study_folder import is_driven, spool_folder
+
+_SECONDS = 0.5  # between two looks
+
+
+class Replay:
+    """Draws a study's live table from the events of its record, in whatever process they arrive."""
+
+    def __init__(self, study: str) -> None:
+        self.table = LiveTable(study)
+        self._baselines: dict[str, str] = {}  # names by run
+        self._started: float | None = None
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """One event, see `tuning/record.py`; they come in the order they were written."""
+        if event["kind"] == "open":
+            self._open(event)
+        elif event["run"] in self.table.rows:
+            self._see_trial(event)
+        elif event["run"] in self._baselines:
+            self._see_baseline(event)
+        else:
+            self._see_study(event)
+
+    def _open(self, event: Mapping[str, Any]) -> None:
+        if self._started is None:
+            self._started = self.table.started = event["time"] / 1000
+        name = event["tags"]["mlflow.runName"]
+        if event["tags"]["kind"] == "baseline":
+            self._baselines[event["run"]] = name
+        elif event["tags"]["kind"] == "trial":
+            self.table.start(event["run"], name, event["params"])
+
+    def _see_trial(self, event: Mapping[str, Any]) -> None:
+        values = event.get("values", {})
+        if event["kind"] == "metrics" and METRIC in values:
+            self.table.report(event["run"], {"epoch": event["step"], METRIC: values[METRIC]})
+        elif event["kind"] == "reopen":
+            self.table.rows[event["run"]]["status"] = "running"
+        elif event["kind"] == "tags" and "status" in values:
+            self.table.end(event["run"], Ending(values["status"]))
+
+    def _see_baseline(self, event: Mapping[str, Any]) -> None:
+        auc = event.get("values", {}).get(METRIC)
+        if event["kind"] == "metrics" and auc is not None:
+            best = self.table.to_beat
+            if best is None or auc > best[1]:
+                self.table.to_beat = (self._baselines[event["run"]], auc)
+
+    def _see_study(self, event: Mapping[str, Any]) -> None:
+        if event["kind"] == "params" and "trials" in event["values"]:
+            self.table.trials = int(event["values"]["trials"])
+        elif event["kind"] == "reopen":
+            # Another driver goes on. What the last one left running nobody had written down.
+            self._started = None
+            for row in self.table.rows.values():
+                if row["status"] == "running":
+                    row["status"] = Ending.KILLED.value
+
+
+def watch_driver(study: str) -> None:
+    """Draw a study's live table until its driver, a process of this machine, has ended."""
+    replay = Replay(study)
+    end = 0
+    with replay.table:
+        while True:
+            driven = is_driven(study)  # before the look, which so misses nothing
+            for event, position in events_from(spool_folder(study), end):
+                replay.see(event)
+                end = position
+            replay.table.refresh()
+            if not driven:
+                return
+            time.sleep(_SECONDS)

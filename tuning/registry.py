@@ -13,7 +13,13 @@ from model.datasets import AssociationDataset
 from model.errors import InputError
 from tuning.logged_model import log_model
 from tuning.mlflow_client import mlflow_client
-from tuning.model_card import ModelCard, confirmed_description, description, version_tags
+from tuning.model_card import (
+    ModelCard,
+    confirmed_description,
+    description,
+    model_description,
+    version_tags,
+)
 from tuning.verdict import may_be_champion
 
 if TYPE_CHECKING:
@@ -216,7 +222,7 @@ def _make_registered_model(client: MlflowClient, name: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=model_description(name))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

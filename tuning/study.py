@@ -21,11 +21,13 @@ from tuning.home import artifact_root, is_embedded, study_folder
 from tuning.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
+from tuning.mlflow_pages import NOTE, describe_study, study_note
 from tuning.model_card import ModelCard
 from tuning.plan import StudyPlan
 from tuning.ray_session import ray_address, ray_session, trial_resources
-from tuning.record import StudyRecord, runs_of
+from tuning.record import TO_BEAT, StudyRecord, runs_of
 from tuning.registry import Registration, register
+from tuning.report.attach import attach_folds, attach_report
 from tuning.resumption import Progress, reopen, save_plan
 from tuning.search import pick_winner, search
 from tuning.spool import Spool
@@ -93,6 +95,8 @@ def run_study(plan: StudyPlan) -> StudyResult:
         with told_in_the_end(record):
             record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
             record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
+            attach_folds(record, plan, folds)
+            describe_study(record, plan)
             return _search_and_register(plan, folds, record)
 
 
@@ -153,13 +157,18 @@ def _search_and_register(
                 checkpoint=checkpoint(final, plan.dataset),
             )
     record.log_json(record.run_id, rows, "leaderboard.json")
-    record.set_tags(record.run_id, outcome_tags(runs))
+    note = study_note(record, plan, rows)
+    record.set_tags(record.run_id, {**outcome_tags(runs), NOTE: note})
     if rows:
         best = next((row for row in rows if row["kind"] == "trial"), None)
         if best:
             record.log_metrics(record.run_id, best, step=0)
     ended = Ending.KILLED if interrupted else Ending.FINISHED
     record.close(record.run_id, ended, reason="interrupted" if interrupted else "")
+    if not interrupted:
+        with console.status("drawing the report ..."):
+            record.wait(_PATIENCE)
+            attach_report(record, plan.name, plan.dataset)
     return StudyResult(plan, record.experiment_id, record.run_id, rows, registration, interrupted)
 
 
@@ -181,6 +190,7 @@ def _record_baselines(
                 record.log_metrics(run_id, summary, step=0)
                 record.close(run_id, Ending.FINISHED)
     best = max(scores, key=scores.__getitem__)
+    record.log_metrics(record.run_id, {TO_BEAT: scores[best]}, step=0)
     return best, scores[best]
 
 

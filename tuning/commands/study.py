@@ -87,6 +87,7 @@ def show(
 
     Example: `mmatune study show demo-20260101-120000`
     """
+    from tuning.commands.tune import show_addresses
     from tuning.fidelity import fidelity_audit, fidelity_line
     from tuning.leaderboard import count_endings, leaderboard_rows, leaderboard_table, verdict
     from tuning.mlflow_client import mlflow_client
@@ -113,3 +114,4 @@ def show(
     console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     console.print(verdict(rows))
     console.print(fidelity_line(audit))
+    show_addresses(experiment.experiment_id)

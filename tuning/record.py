@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
 from model.metrics import METRICS
-from tuning.ending import Ending
-from tuning.mlflow_pages import NOTE, child_note
+from tuning.ending import METRIC, Ending
 from tuning.spool import Spool, apply, pending
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ _MLFLOW_STATUS = {
     Ending.FAILED: "FAILED",
     Ending.KILLED: "KILLED",
 }
+NOTE = "mlflow.note.content"  # tag that MLflow shows as a description; markdown
 _TIMES = ("seconds", "device_seconds", "setup_seconds")
 # On the study's own run: the best of the full-budget trials so far, the best of the baselines.
 BEST, TO_BEAT = "best_auc", "baseline_auc"
@@ -97,7 +97,7 @@ class StudyRecord:
             **self.tags,
             **(tags or {}),
             **_origin(),
-            NOTE: child_note(self.tags.get("study", ""), kind, name),
+            NOTE: _note(self.tags.get("study", ""), kind, name),
             "kind": kind,
             "mlflow.runName": name,
             "mlflow.parentRunId": self.run_id,
@@ -188,6 +188,26 @@ def _origin() -> dict[str, str]:
     except (KeyError, OSError):  # a container's user may have no name
         user = str(os.getuid())
     return {"mlflow.user": user, "mlflow.source.name": "mmatune", "mlflow.source.type": "LOCAL"}
+
+
+def _note(study: str, kind: str, name: str) -> str:
+    """What is said on the page of a trial, a baseline, or a configuration on fresh splits."""
+    if kind == "trial":
+        number = name.partition(" ")[0]  # without "(published)"
+        return (
+            f"A configuration of the study {study}. `{METRIC}` is the mean over its development"
+            " folds at the last epoch: final where the tag `status` is finished, that of a rung"
+            " where it is stopped early.\n\n**Again, the same to the last bit**\n\n"
+            f"    mmatune train --from-run {study}/{number}\n"
+        )
+    if kind == "baseline":
+        return (
+            f"A baseline on the development folds of the study {study}: what trials have to beat."
+        )
+    return (
+        f"Of the study {study}, on fresh splits of its development associations, a step for each;"
+        " the last step is over all. Compare it with others of the kind `confirm` alone."
+    )
 
 
 def _now() -> int:

@@ -21,11 +21,12 @@ from tuning.home import artifact_root, is_embedded, study_folder
 from tuning.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
-from tuning.mlflow_pages import NOTE, describe_study, study_note
+from tuning.mlflow_views import set_views
 from tuning.model_card import ModelCard
+from tuning.notes import experiment_note, study_note
 from tuning.plan import StudyPlan
 from tuning.ray_session import ray_address, ray_session, trial_resources
-from tuning.record import TO_BEAT, StudyRecord, runs_of
+from tuning.record import NOTE, TO_BEAT, StudyRecord, runs_of
 from tuning.registry import Registration, register
 from tuning.report.attach import attach_folds, attach_report
 from tuning.resumption import Progress, reopen, save_plan
@@ -96,7 +97,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
             record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
             record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
             attach_folds(record, plan, folds)
-            describe_study(record, plan)
+            _describe(plan, record)
             return _search_and_register(plan, folds, record)
 
 
@@ -157,7 +158,7 @@ def _search_and_register(
                 checkpoint=checkpoint(final, plan.dataset),
             )
     record.log_json(record.run_id, rows, "leaderboard.json")
-    note = study_note(record, plan, rows)
+    note = study_note(plan, record.experiment_id, rows)
     record.set_tags(record.run_id, {**outcome_tags(runs), NOTE: note})
     if rows:
         best = next((row for row in rows if row["kind"] == "trial"), None)
@@ -170,6 +171,14 @@ def _search_and_register(
             record.wait(_PATIENCE)
             attach_report(record, plan.name, plan.dataset)
     return StudyResult(plan, record.experiment_id, record.run_id, rows, registration, interrupted)
+
+
+def _describe(plan: StudyPlan, record: StudyRecord) -> None:
+    """What MLflow's pages show of a study that begins."""
+    experiment = record.experiment_id
+    record.client.set_experiment_tag(experiment, NOTE, experiment_note(plan, experiment))
+    set_views(record.client, experiment, list(plan.space.search))
+    record.set_tags(record.run_id, {NOTE: study_note(plan, experiment, rows=[])})
 
 
 def _record_baselines(

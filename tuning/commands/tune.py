@@ -212,7 +212,7 @@ def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
 def show_addresses(experiment_id: str) -> None:
     """Where MLflow's UI shows the study."""
     from tuning.home import is_embedded
-    from tuning.mlflow_pages import LEADERBOARD, view_address
+    from tuning.mlflow_views import LEADERBOARD, view_address
 
     start = "`mmatune server`, then " if is_embedded() else ""
     for first, text, charts in (

@@ -11,7 +11,7 @@ from model.folds import Fold
 from model.folds_file import FoldsFile
 from tuning.console import console
 from tuning.home import data_folder
-from tuning.mlflow_pages import set_views
+from tuning.mlflow_views import set_views
 
 if TYPE_CHECKING:
     from model.datasets import AssociationDataset
@@ -55,7 +55,7 @@ def attach_report(record: StudyRecord, study: str, dataset: AssociationDataset) 
         with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
             write_page(report, Path(folder, REPORT))
             record.client.log_artifact(record.run_id, str(Path(folder, REPORT)))
-        set_views(record, _most_important_first(report))
+        set_views(record.client, record.experiment_id, _most_important_first(report))
     except Exception as problem:
         said = f"{type(problem).__name__}: {problem}"
         console.print(f"There is no report in MLflow, {said}", style="yellow", markup=False)

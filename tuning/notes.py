@@ -33,9 +33,9 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
     done = [f"mmatune confirm {plan.name}{own}", f"mmatune report {plan.name}{own}"]
     winner = next((row for row in rows if row["kind"] == "trial"), None)
     if winner:
-        done.append(
-            f"mmatune train --from-run {plan.name}/{winner['name'].removesuffix(PUBLISHED)}"
-        )
+        data = "" if plan.dataset.name in NAMES else f" {plan.dataset.name}"
+        trial = winner["name"].removesuffix(PUBLISHED)
+        done.append(f"mmatune train{data} --from-run {plan.name}/{trial}")
     commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
     return f"""\
 Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \

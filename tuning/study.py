@@ -150,13 +150,17 @@ def _search_and_register(
                 configuration, part.dataset, folds, pairs, plan.seed, resources
             )
             status.update("registering the model ...")
-            registration = register(
-                record.run_id,
-                plan.dataset,
-                final.probability,
-                _card(plan, winner, configuration, final.calibration),
-                checkpoint=checkpoint(final, plan.dataset),
-            )
+            card = _card(plan, winner, configuration, final.calibration)
+            try:
+                registration = register(
+                    record.run_id,
+                    plan.dataset,
+                    final.probability,
+                    card,
+                    checkpoint=checkpoint(final, plan.dataset),
+                )
+            except InputError as error:  # no reason to lose what was found
+                console.print(f"Nothing was registered: {error}", style="yellow", markup=False)
     record.log_json(record.run_id, rows, "leaderboard.json")
     note = study_note(plan, record.experiment_id, rows)
     record.set_tags(record.run_id, {**outcome_tags(runs), NOTE: note})

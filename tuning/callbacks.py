@@ -8,10 +8,10 @@ from typing import Any
 from ray.tune import Callback
 
 from search_spaces.schema import SearchSpace
-from tuning.ending import Ending, ending
+from tuning.ending import METRIC, Ending, ending
 from tuning.leaderboard import PUBLISHED
 from tuning.live import LiveTable
-from tuning.record import StudyRecord
+from tuning.record import BEST, StudyRecord
 from tuning.resumption import RAY_TRIAL, Progress
 
 
@@ -37,6 +37,7 @@ class RecordTrials(Callback):
         self.table = table
         self.run_ids = dict(progress.runs) if progress else {}
         self._ended = set(self.run_ids)  # whose run is closed, or should be
+        self._over = len(self._ended)
         self._epochs = progress.epochs if progress else {}
         self.trials: list[Any] = []
 
@@ -59,6 +60,7 @@ class RecordTrials(Callback):
             name += PUBLISHED
         if trial.trial_id in self._ended:
             self._ended.remove(trial.trial_id)
+            self._over -= 1
             self.record.reopen(self.run_ids[trial.trial_id])
         else:
             tags = {RAY_TRIAL: trial.trial_id}
@@ -77,6 +79,10 @@ class RecordTrials(Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Close the run of a trial that finished, was stopped early or diverged."""
         self._close(trial, ending(trial.last_result))
+        ended = [one.last_result for one in trials]
+        scores = [one[METRIC] for one in ended if ending(one) is Ending.FINISHED]
+        if scores:
+            self.record.log_metrics(self.record.run_id, {BEST: max(scores)}, step=self._over)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Close the run of a trial that raised or died, with the last line of its error."""
@@ -107,6 +113,7 @@ class RecordTrials(Callback):
                     self.record.log_file(run_id, file, "checkpoint")
         self.record.close(run_id, ended, reason=reason)
         self.table.end(trial.trial_id, ended)
+        self._over += 1
 
     def _rung(self, trial: Any) -> int:
         """The last rung that the trial was measured at, in epochs; 0 for none."""

@@ -27,6 +27,7 @@ from tuning.ending import METRIC, Ending
 from tuning.model_card import ModelCard, version_tags
 from tuning.ray_session import Resources, ray_session, trial_resources
 from tuning.registry import Registration, confirm_version, find_version, register
+from tuning.report.attach import attach_report
 from tuning.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
 from tuning.study_folder import close_dead_studies, driving
 from tuning.verdict import Measured, Verdict, decide, summary_row
@@ -258,6 +259,8 @@ def _open_and_register(
         registration = confirm_version(study.dataset.name, number, tags, verdict.winning_baselines)
     result = replace(result, registration=registration)
     record.log_json(record.run_id, result.document(), "confirmation.json")
+    with console.status("drawing the report ..."):
+        attach_report(record, study.name, study.dataset)
     return result
 
 

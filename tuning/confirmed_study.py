@@ -46,11 +46,14 @@ class FinishedStudy:
     candidates: tuple[Candidate, ...]
 
 
-def read_study(name: str, data: str | None, data_dir: Path) -> FinishedStudy:
+def read_study(
+    name: str, data: str | None, data_dir: Path, dataset: AssociationDataset | None = None
+) -> FinishedStudy:
     """Read a study from MLflow and load its data.
 
     Args:
         data: where the data set is, if it is the user's own; None for one of the catalogue.
+        dataset: the data set itself, if it is at hand.
 
     Raises:
         InputError: there is no such study, no trial of it finished, or the data are not those it
@@ -83,7 +86,7 @@ def read_study(name: str, data: str | None, data_dir: Path) -> FinishedStudy:
         )
     return FinishedStudy(
         name=name,
-        dataset=recorded_dataset(tags, data, data_dir, option="--data"),
+        dataset=dataset or recorded_dataset(tags, data, data_dir, option="--data"),
         protocol=recorded_protocol(client, own.info.run_id),
         seed=int(tags["seed"]),
         record=StudyRecord(client, experiment.experiment_id, own.info.run_id, tags),

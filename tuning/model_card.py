@@ -144,6 +144,17 @@ and hold its names and associations: pass them on as the terms of the data set a
 """
 
 
+def model_description(name: str) -> str:
+    """What is said of a model, whichever version, on its page in the MLflow UI."""
+    return f"""\
+A score for every pair of a miRNA and a small molecule of the data set {name}. The alias \
+`champion` is the version to use; each version has a card of its own.
+
+    mmatune pull {name}@champion --to my-model
+    mmatune serve {name} --port 5001
+"""
+
+
 def card_file(name: str, number: int, text: str, tags: Mapping[str, str]) -> str:
     """The model card as a file of its own, to go with a model that leaves the registry.
 

@@ -5,7 +5,9 @@ Only the driver writes it; trials never talk to MLflow. `docs/record.md` tells w
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
 from model.metrics import METRICS
-from tuning.ending import Ending
+from tuning.ending import METRIC, Ending
 from tuning.spool import Spool, apply, pending
 
 if TYPE_CHECKING:
@@ -27,8 +29,11 @@ _MLFLOW_STATUS = {
     Ending.FAILED: "FAILED",
     Ending.KILLED: "KILLED",
 }
+NOTE = "mlflow.note.content"  # tag that MLflow shows as a description; markdown
 _TIMES = ("seconds", "device_seconds", "setup_seconds")
-_CURVES = (*METRICS, *(f"{name}_sd" for name in METRICS), "loss", *_TIMES)
+# On the study's own run: the best of the full-budget trials so far, the best of the baselines.
+BEST, TO_BEAT = "best_auc", "baseline_auc"
+_CURVES = (*METRICS, *(f"{name}_sd" for name in METRICS), "loss", *_TIMES, BEST, TO_BEAT)
 
 
 class StudyRecord:
@@ -77,7 +82,7 @@ class StudyRecord:
         """
         location = artifact_location.as_uri() if artifact_location else None
         experiment_id = client.create_experiment(study, artifact_location=location, tags=dict(tags))
-        own = {**tags, "kind": "study", "mlflow.runName": study}
+        own = {**tags, **_origin(), "kind": "study", "mlflow.runName": study}
         run = client.create_run(experiment_id, tags=own)
         events = Spool(spool, client, experiment_id) if spool else None
         record = cls(client, experiment_id, run.info.run_id, tags, events)
@@ -91,6 +96,8 @@ class StudyRecord:
         tags = {
             **self.tags,
             **(tags or {}),
+            **_origin(),
+            NOTE: _note(self.tags.get("study", ""), kind, name),
             "kind": kind,
             "mlflow.runName": name,
             "mlflow.parentRunId": self.run_id,
@@ -172,6 +179,35 @@ class StudyRecord:
         runs: dict[str, str] = {}
         apply(self.client, self.experiment_id, event, runs)
         return runs.get(event["run"], event["run"])
+
+
+def _origin() -> dict[str, str]:
+    """What MLflow's columns "User" and "Source" show."""
+    try:
+        user = os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    return {"mlflow.user": user, "mlflow.source.name": "mmatune", "mlflow.source.type": "LOCAL"}
+
+
+def _note(study: str, kind: str, name: str) -> str:
+    """What is said on the page of a trial, a baseline, or a configuration on fresh splits."""
+    if kind == "trial":
+        number = name.partition(" ")[0]  # without "(published)"
+        return (
+            f"A configuration of the study {study}. `{METRIC}` is the mean over its development"
+            " folds at the last epoch: final where the tag `status` is finished, that of a rung"
+            " where it is stopped early.\n\n**Again, the same to the last bit**\n\n"
+            f"    mmatune train --from-run {study}/{number}\n"
+        )
+    if kind == "baseline":
+        return (
+            f"A baseline on the development folds of the study {study}: what trials have to beat."
+        )
+    return (
+        f"Of the study {study}, on fresh splits of its development associations, a step for each;"
+        " the last step is over all. Compare it with others of the kind `confirm` alone."
+    )
 
 
 def _now() -> int:

@@ -13,7 +13,13 @@ from model.datasets import AssociationDataset
 from model.errors import InputError
 from tuning.logged_model import log_model
 from tuning.mlflow_client import mlflow_client
-from tuning.model_card import ModelCard, confirmed_description, description, version_tags
+from tuning.model_card import (
+    ModelCard,
+    confirmed_description,
+    description,
+    model_description,
+    version_tags,
+)
 from tuning.verdict import may_be_champion
 
 if TYPE_CHECKING:
@@ -63,22 +69,35 @@ def register(
         checkpoint: the trained model itself, of `model.checkpoint`; None where there is none.
 
     Raises:
-        InputError: the scores do not fit the data set, or the store cannot be reached.
+        InputError: the scores do not fit the data set, the store cannot be reached, or the model
+            is somebody else's.
     """
+    from mlflow.exceptions import MlflowException
+
     _check_probability(probability, dataset)
     client = mlflow_client()
     logged = log_model(client, run_id, dataset, probability, card, checkpoint)
     _make_registered_model(client, card.model)
     tags = version_tags(card, dataset)
-    created = client.create_model_version(
-        card.model,
-        # Not `models:/<id>`: MLflow would look that up at its global address, not the client's.
-        source=logged.artifact_location,
-        run_id=run_id,
-        model_id=logged.model_id,
-        tags=tags,
-        description=description(card, dataset),
-    )
+    try:
+        created = client.create_model_version(
+            card.model,
+            # Not `models:/<id>`: MLflow would look that up at its global address, not the client's.
+            source=logged.artifact_location,
+            run_id=run_id,
+            model_id=logged.model_id,
+            tags=tags,
+            description=description(card, dataset),
+        )
+    except MlflowException as error:
+        if error.error_code != "PERMISSION_DENIED":
+            raise
+        raise InputError(
+            f"you may not add a version to the registered model {card.model!r}, which is another's",
+            where="MLFLOW_TRACKING_USERNAME",
+            hint="the server's administrator may let you (mlflow/README.md); the model is kept with"
+            " the study's run, and `mmatune confirm` registers it",
+        ) from error
     number = int(created.version)
     present = client.get_registered_model(card.model).aliases.get(CHAMPION)
     if present is not None:
@@ -216,7 +235,7 @@ def _make_registered_model(client: MlflowClient, name: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=model_description(name))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -21,13 +21,16 @@ from tuning.home import artifact_root, is_embedded, study_folder
 from tuning.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.live import LiveTable
 from tuning.mlflow_client import mlflow_client
+from tuning.mlflow_views import set_views
 from tuning.model_card import ModelCard
+from tuning.notes import experiment_note, study_note
 from tuning.packing import AUTO, choose
 from tuning.plan import StudyPlan
 from tuning.probe import measure
 from tuning.ray_session import Resources, ray_address, ray_session, trial_resources
-from tuning.record import StudyRecord, runs_of
+from tuning.record import NOTE, TO_BEAT, StudyRecord, runs_of
 from tuning.registry import Registration, register
+from tuning.report.attach import attach_folds, attach_report
 from tuning.resumption import Progress, reopen, save_plan
 from tuning.search import pick_winner, search
 from tuning.spool import Spool
@@ -96,6 +99,8 @@ def run_study(plan: StudyPlan) -> StudyResult:
         with told_in_the_end(record):
             record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
             record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
+            attach_folds(record, plan, folds)
+            _describe(plan, record)
             return _search_and_register(plan, folds, record)
 
 
@@ -148,21 +153,30 @@ def _search_and_register(
                 configuration, part.dataset, folds, pairs, plan.seed, resources
             )
             status.update("registering the model ...")
-            registration = register(
-                record.run_id,
-                plan.dataset,
-                final.probability,
-                _card(plan, winner, configuration, final.calibration),
-                checkpoint=checkpoint(final, plan.dataset),
-            )
+            card = _card(plan, winner, configuration, final.calibration)
+            try:
+                registration = register(
+                    record.run_id,
+                    plan.dataset,
+                    final.probability,
+                    card,
+                    checkpoint=checkpoint(final, plan.dataset),
+                )
+            except InputError as error:  # no reason to lose what was found
+                console.print(f"Nothing was registered: {error}", style="yellow", markup=False)
     record.log_json(record.run_id, rows, "leaderboard.json")
-    record.set_tags(record.run_id, outcome_tags(runs))
+    note = study_note(plan, record.experiment_id, rows)
+    record.set_tags(record.run_id, {**outcome_tags(runs), NOTE: note})
     if rows:
         best = next((row for row in rows if row["kind"] == "trial"), None)
         if best:
             record.log_metrics(record.run_id, best, step=0)
     ended = Ending.KILLED if interrupted else Ending.FINISHED
     record.close(record.run_id, ended, reason="interrupted" if interrupted else "")
+    if not interrupted:
+        with console.status("drawing the report ..."):
+            record.wait(_PATIENCE)
+            attach_report(record, plan.name, plan.dataset)
     return StudyResult(plan, record.experiment_id, record.run_id, rows, registration, interrupted)
 
 
@@ -183,6 +197,14 @@ def _resources(
     return resources
 
 
+def _describe(plan: StudyPlan, record: StudyRecord) -> None:
+    """What MLflow's pages show of a study that begins."""
+    experiment = record.experiment_id
+    record.client.set_experiment_tag(experiment, NOTE, experiment_note(plan, experiment))
+    set_views(record.client, experiment, list(plan.space.search))
+    record.set_tags(record.run_id, {NOTE: study_note(plan, experiment, rows=[])})
+
+
 def _record_baselines(
     plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord
 ) -> tuple[str, float]:
@@ -201,6 +223,7 @@ def _record_baselines(
                 record.log_metrics(run_id, summary, step=0)
                 record.close(run_id, Ending.FINISHED)
     best = max(scores, key=scores.__getitem__)
+    record.log_metrics(record.run_id, {TO_BEAT: scores[best]}, step=0)
     return best, scores[best]
 
 

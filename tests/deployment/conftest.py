@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +36,12 @@ class Server:
         names = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_AUTH_ADMIN_PASSWORD")
         return [self.environment[name] for name in (*names, "MLFLOW_FLASK_SERVER_SECRET_KEY")]
 
-    def admin(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`mlflow/admin.sh` in that environment."""
+    def admin(self, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        """`mlflow/admin.sh` in that environment, with what it is told on stdin."""
         return subprocess.run(
             [str(ROOT / "mlflow" / "admin.sh"), *arguments],
             env=self.environment,
+            input=said,
             capture_output=True,
             text=True,
             timeout=120,
@@ -88,7 +90,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     moto = pytest.importorskip("moto.server", reason="moto plays S3")
     folder = tmp_path_factory.mktemp("deployed")
     environment = filled_in(folder)
-    with postgres(folder, environment):
+    with postgres(environment):
         s3 = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
         s3.start()
         try:
@@ -126,32 +128,61 @@ def filled_in(folder: Path) -> dict[str, str]:
     assert not put, f"server.env.example has no {put}"
     assert not [value for value in found.values() if "FILL" in value]
     keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    programs = os.pathsep.join([keep["PATH"], *map(str, debian_postgres())])
-    return {**keep, **found, "HOME": str(folder), "PYTHON": sys.executable, "PATH": programs}
+    keep["PATH"] = with_postgres(keep["PATH"])
+    return {**keep, **found, "HOME": str(folder), "PYTHON": sys.executable}
 
 
-def debian_postgres() -> list[Path]:
-    return sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+def from_debian(package: str, *programs: str, path: str | None = None) -> None:
+    """Install a Debian package where its programs are missing; skip where that cannot be."""
+    missing = [program for program in programs if not shutil.which(program, path=path)]
+    if not missing:
+        return
+    wanted = f"no {', '.join(missing)} (Debian: {package})"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        pytest.skip(f"{wanted}, and only root can install it, with apt-get")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+        done = subprocess.run(
+            ["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=120", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            pytest.skip(
+                f"{wanted}, and `apt-get {arguments[0]}` failed: {said[-1] if said else ''}"
+            )
+
+
+def with_postgres(path: str) -> str:
+    """The search path with PostgreSQL's server in it, which Debian keeps off it."""
+
+    def found() -> str:
+        return os.pathsep.join([path, *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
+
+    from_debian("postgresql", "initdb", "postgres", "pg_dump", path=found())
+    return found()
 
 
 @contextmanager
-def postgres(folder: Path, environment: dict[str, str]) -> Iterator[None]:
-    path = environment["PATH"]
-    missing = [p for p in ("initdb", "postgres", "pg_dump") if not shutil.which(p, path=path)]
-    if missing:
-        pytest.skip(f"no {', '.join(missing)} (Debian: postgresql)")
+def postgres(environment: dict[str, str]) -> Iterator[None]:
+    # Not under pytest's folder, which each session that starts makes private to its user again.
+    with tempfile.TemporaryDirectory(prefix="mmatune-postgres-") as own:
+        yield from _postgres(Path(own), environment)
+
+
+def _postgres(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     drop: list[str] = []
-    data = folder / "postgres"
+    data = folder / "data"
     data.mkdir()
     password = folder / "password"
     password.write_text(environment["PGPASSWORD"])
     if os.geteuid() == 0:
         drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        folder.chmod(0o711)
         for owned in (data, password):
             os.chown(owned, NOBODY, NOBODY)
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_mode & 0o001 == 0:
-                parent.chmod(parent.stat().st_mode | 0o011)
     initdb = ["initdb", "-D", str(data), "-U", environment["PGUSER"], "-E", "UTF8", "--locale=C"]
     initdb += ["--auth=scram-sha-256", f"--pwfile={password}"]
     done = subprocess.run([*drop, *initdb], env=environment, capture_output=True, text=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import requests
@@ -37,15 +38,9 @@ READER = {"username": "ben", "password": "ben-secret-6-long"}
 def server(deployed: Server) -> Iterator[Server]:
     """It runs, and has two users beside its administrator."""
     with deployed.running():
-        admin = (
-            deployed.environment["MLFLOW_AUTH_ADMIN_USERNAME"],
-            deployed.environment["MLFLOW_AUTH_ADMIN_PASSWORD"],
-        )
         for user in (USER, READER):
-            made = requests.post(
-                f"{deployed.url}/api/2.0/mlflow/users/create", json=user, auth=admin, timeout=30
-            )
-            assert made.ok, made.text
+            made = deployed.admin("user", user["username"], said=user["password"] + "\n")
+            assert made.returncode == 0, made.stderr
         yield deployed
 
 
@@ -171,6 +166,16 @@ def test_a_foreign_name_of_the_server_is_refused(server: Server) -> None:
     assert answer.status_code == 403
 
 
+def test_a_user_gets_another_password(server: Server) -> None:
+    assert server.admin("user", "cy", said="first-secret-7\n").returncode == 0
+    again = server.admin("user", "cy", said="first-secret-7\n")
+    assert (again.returncode, "already" in again.stderr) == (1, True), again.stderr
+    assert server.admin("password", "cy", said="second-secret-8\n").returncode == 0
+    ask = {"url": f"{server.url}/api/2.0/mlflow/experiments/search", "json": {"max_results": 5}}
+    assert requests.post(**ask, auth=("cy", "second-secret-8"), timeout=30).ok
+    assert requests.post(**ask, auth=("cy", "first-secret-7"), timeout=30).status_code == 401
+
+
 @ON_THE_SERVER
 def test_who_was_given_nothing_reads_and_does_not_write(tracked: Any) -> None:
     _, server = tracked
@@ -183,13 +188,44 @@ def test_who_was_given_nothing_reads_and_does_not_write(tracked: Any) -> None:
     )
     assert found.ok
     experiment = found.json()["experiment"]["experiment_id"]
-    refused = requests.post(
-        f"{api}/experiments/set-experiment-tag",
-        json={"experiment_id": experiment, "key": "protocol", "value": "paper"},
-        auth=reader,
-        timeout=30,
-    )
-    assert refused.status_code == 403
+    tag = {"experiment_id": experiment, "key": "read_by", "value": "ben"}
+
+    def write() -> int:
+        url = f"{api}/experiments/set-experiment-tag"
+        return requests.post(url, json=tag, auth=reader, timeout=30).status_code
+
+    assert write() == 403
+    granted = server.admin("grant", READER["username"], "experiment", experiment, "EDIT")
+    assert granted.returncode == 0, granted.stderr
+    assert write() == 200
+
+
+@ON_THE_SERVER
+def test_a_model_of_somebody_else_takes_a_version_once_that_is_granted(
+    tracked: Any, mmatune: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two members of a team who search on the same data."""
+    from model.calibration import Calibration
+    from model.errors import InputError
+    from tuning.mlflow_client import mlflow_client
+    from tuning.model_card import ModelCard
+    from tuning.registry import register
+
+    _, server = tracked
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", READER["username"])
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", READER["password"])
+    client = mlflow_client()
+    run = client.create_run(client.create_experiment("second")).info.run_id
+    dataset = demo()
+    scores = np.full(dataset.associations.shape, 0.5)
+    calibration = Calibration(1.0, -4.0, 0.01, None)
+    card = ModelCard("demo", "second", HONEST, 0.8, 0.01, "For a test.", {}, calibration)
+    with pytest.raises(InputError, match="may not add a version"):
+        register(run, dataset, scores, card)
+    granted = server.admin("grant", READER["username"], "registered_model", "demo", "EDIT")
+    assert granted.returncode == 0, granted.stderr
+    registered = register(run, dataset, scores, card)
+    assert (registered.version, registered.is_champion) == (2, False)
 
 
 @ON_THE_SERVER
@@ -215,7 +251,7 @@ def test_no_secret_is_in_any_file_log_or_argument(tracked: Any) -> None:
 def test_the_store_is_backed_up_restored_upgraded_and_cleaned(
     deployed: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own run of the server: what the databases were, they are again."""
+    """What the databases were, they are again; tables of an older MLflow become today's."""
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
@@ -242,14 +278,63 @@ def test_the_store_is_backed_up_restored_upgraded_and_cleaned(
 
     # What came after the copy was made goes with the databases.
     sql = "DROP DATABASE mmatune WITH (FORCE); DROP DATABASE mmatune_auth WITH (FORCE)"
-    for statement in sql.split("; "):
-        subprocess.run(["psql", "-qc", statement, "postgres"], env=deployed.environment, check=True)
-    succeeds("restore", str(tmp_path / "copy"))
+
+    def drop() -> None:
+        for statement in sql.split("; "):
+            run_sql(deployed, "postgres", statement)
+
+    drop()
+    succeeds("create")
+    revisions = make_older_tables(deployed)
+    assert run_sql(deployed, "mmatune", "SELECT version_num FROM alembic_version") == revisions[0]
     succeeds("upgrade")
+    assert run_sql(deployed, "mmatune", "SELECT version_num FROM alembic_version") == revisions[1]
+    assert run_sql(deployed, "mmatune_auth", "SELECT count(*) FROM users") == "0"
+    drop()
+    succeeds("restore", str(tmp_path / "copy"))
     history = client.get_metric_history(run, "auc")
     assert [(point.step, point.value) for point in history] == [(3, 0.75)]
     path = client.download_artifacts(run, "note.txt", str(tmp_path))
     assert Path(path).read_text() == "hello"
+
+
+def run_sql(deployed: Server, database: str, statement: str) -> str:
+    command = ["psql", "-qtA", "-v", "ON_ERROR_STOP=1", "-c", statement, database]
+    done = subprocess.run(
+        command, env=deployed.environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+OLDER = """
+import sqlalchemy
+from alembic import command
+from alembic.script import ScriptDirectory
+from mlflow.store.db.utils import _get_alembic_config
+from mlflow.store.tracking.dbmodels.initial_models import Base
+
+url = "postgresql+psycopg2:///mmatune"
+engine = sqlalchemy.create_engine(url)
+Base.metadata.create_all(engine)
+config = _get_alembic_config(url)
+newest = ScriptDirectory.from_config(config).get_revision("head")
+with engine.begin() as connection:
+    config.attributes["connection"] = connection
+    command.upgrade(config, newest.down_revision)
+print(newest.down_revision, newest.revision)
+"""
+
+
+def make_older_tables(deployed: Server) -> list[str]:
+    """The tables as MLflow had them before its last change; that revision and the newest one."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", OLDER],
+        env=deployed.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
 @pytest.mark.parametrize("arguments", [(), ("restore",), ("destroy", "x")])

@@ -1,10 +1,14 @@
 """What ships in mlflow/ beside the scripts agrees with them."""
 
 import re
+import shutil
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
 import yaml
+
+from tests.deployment.conftest import from_debian
 
 FOLDER = Path(__file__).resolve().parents[2] / "mlflow"
 EXAMPLE = (FOLDER / "server.env.example").read_text()
@@ -40,3 +44,39 @@ def test_the_unit_runs_the_script_with_the_settings() -> None:
     assert unit["Service"]["ExecStart"].endswith("mlflow/serve.sh")
     assert unit["Service"]["EnvironmentFile"].endswith("server.env")
     assert (FOLDER / "serve.sh").stat().st_mode & 0o111
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    from_debian("systemd", "systemd-analyze")
+    text = (FOLDER / "mmatune-mlflow.service").read_text()
+
+    def said_of(text: str) -> str:
+        unit = tmp_path / "mmatune-mlflow.service"
+        # As if the project were in /opt/mmatune, and the user there.
+        unit.write_text(text.replace("/opt/mmatune/mlflow", str(FOLDER)))
+        command = ["systemd-analyze", "verify", "--man=no", str(unit)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return (done.stdout + done.stderr).strip()
+
+    assert said_of(text) == ""
+    assert "Restrat" in said_of(text.replace("Restart=", "Restrat="))
+
+
+def test_compose_takes_the_file(tmp_path: Path) -> None:
+    from_debian("docker-compose", "docker-compose")
+    mlflow = tmp_path / "mlflow"
+    mlflow.mkdir()
+    shutil.copy(FOLDER / "server.env.example", mlflow / "server.env")
+
+    def config_of(text: str) -> subprocess.CompletedProcess[str]:
+        (mlflow / "compose.yaml").write_text(text)
+        command = ["docker-compose", "--env-file", "server.env", "config"]
+        return subprocess.run(command, cwd=mlflow, capture_output=True, text=True)
+
+    text = (FOLDER / "compose.yaml").read_text()
+    done = config_of(text)
+    assert done.returncode == 0, done.stderr
+    server = yaml.safe_load(done.stdout)["services"]["server"]["environment"]
+    assert (server["PGHOST"], server["MMATUNE_SERVER_HOST"]) == ("postgres", "0.0.0.0")
+    assert server["PGUSER"] == "mmatune"
+    assert config_of(text.replace("restart: always", "restrat: always")).returncode != 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class _Clock(LiveTable):
         self.events: list[_Event] = []
         self.order: list[str] = []
 
-    def start(self, trial_id: str, name: str, params: dict[str, Any]) -> None:
+    def start(self, trial_id: str, name: str, params: Mapping[str, Any]) -> None:
         self._note("start")
         self.order.append(trial_id)
 

@@ -119,6 +119,7 @@ def show(
 
     Example: `mmatune study show demo-20260101-120000`
     """
+    from tuning.commands.tune import show_addresses
     from tuning.fidelity import fidelity_audit
     from tuning.leaderboard import count_endings, leaderboard_rows
     from tuning.mlflow_client import mlflow_client
@@ -143,3 +144,4 @@ def show(
     show_scores({"study": study, **document})
     counts = count_endings(runs)
     console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    show_addresses(experiment.experiment_id)

@@ -238,7 +238,7 @@ def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
 
 def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     from model.catalogue import NAMES
-    from tuning.home import is_embedded, tracking_uri
+    from tuning.home import tracking_uri
     from tuning.mlflow_client import hide_password
 
     plan = result.plan
@@ -252,10 +252,24 @@ def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
         console.print(f"Model: {model.model}/{model.version}; {model.reason}.")
     store = hide_password(tracking_uri())
     console.print(f"Runs:  experiment {plan.name!r} in {store}", soft_wrap=True)
-    console.print(f"UI:    {'mmatune server' if is_embedded() else store}")
+    show_addresses(result.experiment_id)
     if result.registration:
         own = [] if plan.dataset.name in NAMES else ["--data", plan.dataset.name]
         first = plan.dataset.small_molecules[0]
         predict = ["mmatune", "predict", plan.dataset.name, "--small-molecule", first]
         for start, words in (("Next:", ["mmatune", "confirm", plan.name, *own]), ("", predict)):
             console.print(f"{start:6} {shlex.join(words)}", markup=False, soft_wrap=True)
+
+
+def show_addresses(experiment_id: str) -> None:
+    """Where MLflow's UI shows the study."""
+    from tuning.home import is_embedded
+    from tuning.mlflow_views import LEADERBOARD, view_address
+
+    start = "`mmatune server`, then " if is_embedded() else ""
+    for first, text, charts in (
+        ("UI:", f"{start}the leaderboard", False),
+        ("", "parallel coordinates", True),
+    ):
+        address = view_address(experiment_id, LEADERBOARD, charts=charts)
+        console.print(f"{first:6} {text}: {address}", markup=False, soft_wrap=True)

@@ -24,16 +24,21 @@ from tuning.report.winner import top_pairs, try_curves
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from model.datasets import AssociationDataset
+
 _AT_ONCE = 8  # requests for curves: a server answers several in the time of one
 
 
-def read_report(name: str, data: str | None, data_dir: Path) -> dict[str, Any]:
+def read_report(
+    name: str, data: str | None, data_dir: Path, dataset: AssociationDataset | None = None
+) -> dict[str, Any]:
     """Everything the report of a study says.
 
     What is not there is None, and ``missing`` says why in a sentence per part.
 
     Args:
         data: where the data set is, if it is the user's own; needed for the curves of the winner.
+        dataset: the study's data, if they are at hand; else they are loaded.
 
     Raises:
         InputError: there is no such study, or it has not got as far as a first trial.
@@ -64,7 +69,7 @@ def read_report(name: str, data: str | None, data_dir: Path) -> dict[str, Any]:
     missing: dict[str, str] = {}
     importance = importances(space, finished, missing)
     winner = _winner(rows, confirmation)
-    curves = try_curves(name, winner, data, data_dir, missing) if winner else None
+    curves = try_curves(name, winner, data, data_dir, dataset, missing) if winner else None
     version, pairs = top_pairs(client, run_id, confirmation, missing)
     rungs = space.schedule.rungs(int(own.data.params["max_epochs"]))
     return {

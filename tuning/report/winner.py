@@ -18,6 +18,8 @@ from tuning.report.curves import winner_curves
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from model.datasets import AssociationDataset
+
 TOP_PAIRS = 25
 _SAME = 1e-3  # AUC; a checkpoint scored on another device differs by rounding
 
@@ -27,11 +29,12 @@ def try_curves(
     winner: Mapping[str, Any],
     data: str | None,
     data_dir: Path,
+    dataset: AssociationDataset | None,
     missing: dict[str, str],
 ) -> dict[str, Any] | None:
     """The winner's curves from the checkpoint of its trial; None, and why, where that cannot be."""
     try:
-        study = read_study(name, data, data_dir)
+        study = read_study(name, data, data_dir, dataset)
         candidate = next(one for one in study.candidates if one.name == winner["name"])
         folds = development_folds(study.dataset, study.protocol, study.seed)
         with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,81 @@
+"""What MLflow says of a study to people: what it is, how to compare its runs, what to type next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from model.catalogue import NAMES
+from tuning.ending import METRIC
+from tuning.leaderboard import PUBLISHED, verdict
+from tuning.mlflow_views import CONFIRMED, LEADERBOARD, TRIALS, view_path
+
+if TYPE_CHECKING:
+    from tuning.plan import StudyPlan
+
+
+def experiment_note(plan: StudyPlan, experiment_id: str) -> str:
+    """What stands above the study's runs, and as plain text in the list of experiments."""
+    shared = f"data set {plan.dataset.name}, protocol {plan.protocol.name}, space {plan.space_name}"
+    return f"Search by mmatune: {shared}, {plan.trials} trials. {_links(experiment_id)}"
+
+
+def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any]]) -> str:
+    """What is said on the page of the study's run.
+
+    Args:
+        rows: of the leaderboard; none while the study runs.
+    """
+    tune = f"mmatune tune {plan.dataset.name} --name {plan.name} --resume"
+    own = "" if plan.dataset.name in NAMES else f" --data {plan.dataset.name}"
+    done = [f"mmatune confirm {plan.name}{own}", f"mmatune report {plan.name}{own}"]
+    winner = next((row for row in rows if row["kind"] == "trial"), None)
+    if winner:
+        data = "" if plan.dataset.name in NAMES else f" {plan.dataset.name}"
+        trial = winner["name"].removesuffix(PUBLISHED)
+        done.append(f"mmatune train{data} --from-run {plan.name}/{trial}")
+    commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
+    return f"""\
+Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \
+**{plan.space_name}**, {plan.trials} trials. {verdict(rows) if rows else "It has not ended yet."}
+
+{_links(experiment_id)}{_pair(experiment_id, rows)}
+
+**What `{METRIC}` says.** {plan.protocol.meaning} It is the mean over the development folds, and \
+the search chose by it, so the best one is optimistic. Only trials that reached their full budget \
+are ranked, beside baselines on the same folds. No score of another protocol or data set compares.
+
+**Under Artifacts**: `report.html`, `leaderboard.json`, `folds.json` (which pairs each fold trains \
+on and ranks), `protocol.json`, `search_space.json`.
+
+**Next**
+
+{commands}
+"""
+
+
+def _links(experiment_id: str) -> str:
+    """The views, for a note."""
+    return " · ".join(
+        f"[{text}]({view_path(experiment_id, view, charts=charts)})"
+        for text, view, charts in (
+            ("Leaderboard", LEADERBOARD, False),
+            ("parallel coordinates", LEADERBOARD, True),
+            ("curves of all trials", TRIALS, True),
+            ("fresh splits, after `mmatune confirm`", CONFIRMED, False),
+        )
+    )
+
+
+def _pair(experiment_id: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """A link that compares the winner with the published settings, else with the next trial."""
+    trials = [row for row in rows if row["kind"] == "trial"]
+    if len(trials) < 2:
+        return ""
+    others = [row for row in trials[1:] if row["name"].endswith(PUBLISHED)]
+    other = others[0] if others else trials[1]
+    runs = quote(json.dumps([trials[0]["run_id"], other["run_id"]]))
+    address = f"#/compare-runs?runs={runs}&experiments={quote(json.dumps([experiment_id]))}"
+    return f" · [{trials[0]['name']} beside {other['name']}]({address})"

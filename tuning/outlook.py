@@ -61,14 +61,18 @@ class Outlook:
     def table(self) -> Table:
         """For people."""
         plan, found = self.plan, self.forecast
+        expected, spread, without = found.expected, found.spread, found.without_stopping
         rows = {
             "trials": (f"{plan.trials}", f"{plan.trials}"),
-            "epochs": tuple(f"{one.epochs:,.0f}" for one in self._both),
+            "epochs": (f"{expected.epochs:,.0f} ± {spread.epochs:,.0f}", f"{without.epochs:,.0f}"),
             f"{self.unit}-hours": (
                 f"{found.device_hours:.3g}",
                 f"{found.device_hours_without_stopping:.3g}",
             ),
-            "time of the search": tuple(_duration(one.wall) for one in self._both),
+            "time of the search": (
+                f"{_duration(expected.wall)} ± {_duration(spread.wall)}",
+                _duration(without.wall),
+            ),
         }
         title = f"{plan.dataset.name}, protocol {plan.protocol.name}, space {plan.space_name}"
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
@@ -78,10 +82,6 @@ class Outlook:
         for name, cells in rows.items():
             table.add_row(name, *cells)
         return table
-
-    @property
-    def _both(self) -> tuple[Any, Any]:
-        return self.forecast.expected, self.forecast.without_stopping
 
 
 def look_ahead(plan: StudyPlan) -> Outlook:

@@ -7,13 +7,9 @@ a few epochs each, then the most expensive of them in 1, 2, 4 ... processes at o
 from __future__ import annotations
 
 import math
-import resource
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from model.autoencoder import Configuration
@@ -22,38 +18,14 @@ from model.errors import InputError
 from model.protocols import Fold
 from search_spaces.sampling import sample_points
 from search_spaces.schema import SearchSpace
-from tuning.worker import place, worker_device
+from tuning.prober import Cost, Prober
+from tuning.worker import place
 
 SAMPLED = 24  # random configurations, beside the points that the search starts with
 MOST_AT_ONCE = 8  # processes that are tried side by side
 _ENOUGH = 20.0  # seconds after which no further configuration is begun
-_EPOCHS, _SECONDS = 10, 0.15  # timed at a stretch: as many epochs, fewer where they take longer
-_WINDOW = 1.5  # seconds of training side by side
 MARGIN = 0.2  # part of the memory that is left free
 _WHERE = "--gpus-per-trial"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one configuration costs, all folds together, alone on its device.
-
-    Args:
-        is_start: one of the points that the search starts with; they come first.
-        is_spared: ASHA does not stop it.
-        epochs: its budget.
-        setup: seconds before the first epoch, imports aside.
-        epoch: seconds of one.
-        evaluation: seconds of one.
-        checkpoint: bytes.
-    """
-
-    is_start: bool
-    is_spared: bool
-    epochs: int
-    setup: float
-    epoch: float
-    evaluation: float
-    checkpoint: int
 
 
 @dataclass(frozen=True)
@@ -125,7 +97,7 @@ def measure(
     bundles, gpu = _gpu_bundle() if on_gpu else _core_bundles()
     with place(*bundles) as strategy:
         # A process each, as trials are; on a GPU all of them share the one.
-        start: Any = ray.remote(num_cpus=1, num_gpus=gpu)(_Prober)
+        start: Any = ray.remote(num_cpus=1, num_gpus=gpu)(Prober)
         start = start.options(scheduling_strategy=strategy)
         actors = [start.remote(*data, seed) for _ in range(int(sum(one["CPU"] for one in bundles)))]
         try:
@@ -163,7 +135,7 @@ def _costs(
     """By their number, of as many as there is time for; the last failure's message.
 
     Args:
-        wanted: arguments of `_Prober.cost`.
+        wanted: arguments of `Prober.cost`.
     """
     import ray
     from ray.exceptions import RayTaskError
@@ -249,79 +221,3 @@ def _steps(most: int) -> Iterator[int]:
         yield at_once
         at_once *= 2
     yield most
-
-
-class _Prober:
-    """On a worker: trains like a trial, and tells what that took."""
-
-    def __init__(self, dataset: AssociationDataset, folds: tuple[Fold, ...], seed: int) -> None:
-        self.dataset, self.folds, self.seed = dataset, folds, seed
-        self.device = worker_device()
-        import model.cross_validation  # noqa: F401 - a set-up is timed without its imports
-
-    def node(self) -> str:
-        import ray
-
-        return str(ray.get_runtime_context().get_node_id())
-
-    def cost(self, configuration: Configuration, is_start: bool, is_spared: bool) -> Cost:
-        """What the configuration costs when this process alone trains."""
-        began = time.perf_counter()
-        validation = self._begin(configuration)
-        setup = time.perf_counter() - began
-        epochs = _stretch(validation)
-        epoch = _timed(lambda: validation.train(epochs)) / epochs
-        evaluation = _timed(validation.evaluate)
-        with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
-            validation.save(Path(folder))
-            size = sum(file.stat().st_size for file in Path(folder).iterdir())
-        budget = configuration.training.epochs
-        return Cost(is_start, is_spared, budget, setup, epoch, evaluation, size)
-
-    def rate(self, configuration: Configuration) -> float:
-        """Epochs a second."""
-        validation = self._begin(configuration)
-        stretch = _stretch(validation)
-        began, epochs = time.perf_counter(), 0
-        while epochs == 0 or time.perf_counter() - began < _WINDOW:
-            validation.train(stretch)
-            epochs += stretch
-        return epochs / (time.perf_counter() - began)
-
-    def memory(self) -> dict[str, Any]:
-        """What the device has, and the most that this process took of it and of the machine."""
-        unit = 1 if sys.platform == "darwin" else 1024
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        found = {"device": self.device, "name": "processor", "trial_machine_memory": peak}
-        if self.device == "cpu":
-            return {**found, "device_memory": 0, "trial_device_memory": 0}
-        import torch
-
-        free, total = torch.cuda.mem_get_info()
-        # Alone on the device: what it lacks beyond the allocator's blocks is the context.
-        context = total - free - torch.cuda.memory_reserved()
-        return {
-            **found,
-            "name": torch.cuda.get_device_name(),
-            "device_memory": total,
-            "trial_device_memory": context + torch.cuda.max_memory_reserved(),
-        }
-
-    def _begin(self, configuration: Configuration) -> Any:
-        from model.cross_validation import CrossValidation
-
-        return CrossValidation(
-            configuration, self.dataset, self.folds, seed=self.seed, device=self.device
-        )
-
-
-def _stretch(validation: Any) -> int:
-    """Epochs to time at a stretch, by how long the first one took, which is not timed itself."""
-    return max(1, min(_EPOCHS, int(_SECONDS / _timed(lambda: validation.train(1)))))
-
-
-def _timed(action: Callable[[], Any]) -> float:
-    """Seconds; the action returns numbers of the host, so it waits for the device."""
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
-from statistics import mean
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from search_spaces.schema import SearchSpace
-from tuning.probe import Cost, Probe
+from tuning.probe import Probe
+from tuning.prober import Cost
 from tuning.ray_session import Resources
 
-_REPLAYS = 20  # simulated studies, of which the mean is told
+_SIMULATED = 3_000  # trials in all studies that are simulated, at least _REPLAYS of these
+_REPLAYS = 10
 # Bytes of a report in the record's file and, with all that is told of its run, in SQLite: what a
 # study of 12 trials and 89 reports left, over its reports.
 _REPORT_BYTES = 9_000
@@ -41,6 +42,7 @@ class Forecast:
 
     Args:
         expected: with ASHA stopping trials.
+        spread: sd of ``expected`` from study to study: it is luck, too, which trials are stopped.
         without_stopping: if every trial had its full budget.
         device_hours: GPU-hours, or core-hours where no GPU is asked for; of ``expected``.
         checkpoint_bytes: in the study's storage, were all as large as the largest measured.
@@ -48,6 +50,7 @@ class Forecast:
     """
 
     expected: Totals
+    spread: Totals
     without_stopping: Totals
     device_hours: float
     device_hours_without_stopping: float
@@ -65,18 +68,15 @@ def forecast(
         pairs: that the model scores, all miRNAs times all small molecules.
     """
     rng = np.random.default_rng(0)
-    studies = [_draw(trials, space.budgets(), probe, rng) for _ in range(_REPLAYS)]
     slowdown = probe.slowdown(min(per_device, resources.at_once))
-    expected, without = (
-        _mean(
-            [
-                _run(space, study, resources.at_once, slowdown, rng if stops else None)
-                for study in studies
-            ],
-            probe.start,
-        )
-        for stops in (True, False)
+    replays = max(_REPLAYS, _SIMULATED // trials)
+    studies = [_draw(trials, space.budgets(), probe, rng) for _ in range(replays)]
+    stopping, not_stopping = (
+        np.array([_run(space, study, resources.at_once, slowdown, scores) for study in studies])
+        + [0.0, 0.0, probe.start]
+        for scores in (rng, None)
     )
+    expected, without = (Totals(*of.mean(axis=0).tolist()) for of in (stopping, not_stopping))
     part = resources.gpus or resources.cpus
     checkpoint = max(cost.checkpoint for cost in probe.costs)
     # A new one is written before the old one goes.
@@ -85,6 +85,7 @@ def forecast(
     model = 4 * pairs + checkpoint
     return Forecast(
         expected=expected,
+        spread=Totals(*stopping.std(axis=0).tolist()),
         without_stopping=without,
         device_hours=expected.busy * part / 3600,
         device_hours_without_stopping=without.busy * part / 3600,
@@ -109,8 +110,8 @@ def _run(
     at_once: int,
     slowdown: float,
     rng: np.random.Generator | None,
-) -> Totals:
-    """One study on a simulated clock.
+) -> tuple[float, float, float]:
+    """One study on a simulated clock; the fields of `Totals`.
 
     Args:
         rng: of the scores, which ASHA compares; None if nothing is stopped.
@@ -150,12 +151,4 @@ def _run(
             go_on(wall, number, epoch)
         elif (following := next(waiting, None)) is not None:
             go_on(wall, following, 0)
-    return Totals(epochs, busy, wall)
-
-
-def _mean(totals: list[Totals], start: float) -> Totals:
-    return Totals(
-        mean(one.epochs for one in totals),
-        mean(one.busy for one in totals),
-        start + mean(one.wall for one in totals),
-    )
+    return epochs, busy, wall

@@ -22,7 +22,8 @@ from search_spaces.schema import SearchSpace
 from tests.tuning.probes import COST, probe
 from tuning import outlook
 from tuning.plan import StudyPlan
-from tuning.probe import SAMPLED, _Prober
+from tuning.probe import SAMPLED
+from tuning.prober import Prober
 from tuning.ray_session import Resources
 from tuning.study_forecast import forecast
 
@@ -108,12 +109,12 @@ class _Sleeper:
 
 
 @pytest.fixture
-def prober() -> _Prober:
-    return _Prober(demo(), development_folds(demo(), HONEST, 0), 0)
+def prober() -> Prober:
+    return Prober(demo(), development_folds(demo(), HONEST, 0), 0)
 
 
 def test_seconds_and_bytes_are_those_of_one_epoch_one_evaluation_one_checkpoint(
-    prober: _Prober, monkeypatch: pytest.MonkeyPatch
+    prober: Prober, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.cross_validation.CrossValidation", _Sleeper)
     cost = prober.cost(Configuration(), True, False)
@@ -126,7 +127,7 @@ def test_seconds_and_bytes_are_those_of_one_epoch_one_evaluation_one_checkpoint(
     assert 1 / 0.06 < prober.rate(Configuration()) <= 1 / 0.02
 
 
-def test_the_most_memory_that_was_ever_taken_is_told(prober: _Prober) -> None:
+def test_the_most_memory_that_was_ever_taken_is_told(prober: Prober) -> None:
     before = prober.memory()["trial_machine_memory"]
     now = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     more = 200 * 2**20

@@ -12,7 +12,7 @@ from search_spaces.sampling import sample_points
 from search_spaces.schema import SearchSpace
 from tests.tuning.probes import COST, probe
 from tuning.home import optuna_storage_url
-from tuning.probe import Cost
+from tuning.prober import Cost
 from tuning.ray_session import Resources
 from tuning.searcher import StudySearch
 from tuning.study_forecast import Forecast, forecast
@@ -75,8 +75,12 @@ def test_asha_lets_about_one_of_three_go_on() -> None:
     assert 1 / 3 < went_on < 0.4  # the first ones at a rung have nobody to be worse than
     assert foretold(300, of=space(reduction_factor=6)).expected.epochs < found.expected.epochs
     assert found.expected.wall < found.without_stopping.wall
+    few = foretold(9)  # by chance a larger part of few trials goes on, or a smaller one
+    shares = [one.spread.epochs / one.expected.epochs for one in (found, few)]
+    assert 0 < shares[0] < shares[1]
     alone = foretold(1)
     assert alone.expected == alone.without_stopping
+    assert alone.spread.epochs == 0
 
 
 def test_a_spared_trial_is_not_stopped() -> None:

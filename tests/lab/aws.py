@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,14 +65,13 @@ class Account:
     def image_of_the_volume(self) -> Path:
         return self.lab.folder / "volume.img"
 
-    @contextmanager
-    def disk(self) -> Iterator[Path]:
-        """What is on the volume, while no machine has it."""
+    def copy_of_the_volume(self) -> Path:
+        """What is on it, once no machine has it."""
         folder = self.lab.folder / "volume"
         folder.mkdir()
         run("mount", "-o", "loop", str(self.image_of_the_volume), str(folder))
         try:
-            yield folder
+            return Path(shutil.copytree(folder, self.lab.folder / "copy-of-the-volume"))
         finally:
             run("umount", str(folder))
 

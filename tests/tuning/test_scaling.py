@@ -243,7 +243,7 @@ def test_a_rung_that_knows_nothing_loses_the_best() -> None:
     reached = {(s["first_rung"], s["reduction_factor"]): s["reached"] for s in found["schedules"]}
     assert reached[None, None] == 1.0 == reached[60, 3]
     assert reached[20, 4] < 0.5
-    # Luck alone comes sooner than by all the compute: the best of the goal's trials was not its last.
+    # Luck alone takes less than all the compute: the best of the goal's trials was not its last.
     luck = found["schedules"][0]["ratio"]
     assert 0 < luck[0] < luck[1] < 1.0
 

@@ -16,6 +16,7 @@ from search_spaces.loading import load_space
 from search_spaces.schema import Schedule
 from tuning.bench.driver import _attribute, _Event, measure_driver
 from tuning.bench.recording import SHIPPED, Curve, read_recording, write_recording
+from tuning.bench.rungs import compare_rungs
 from tuning.bench.scaling import USUAL_LOSSES, limits, sweep
 from tuning.bench.scaling_page import rows, write_page
 from tuning.bench.simulation import (
@@ -225,6 +226,28 @@ def test_the_seed_fixes_everything(recorded: list[Curve]) -> None:
     assert study(0) != study(1)
 
 
+# --- rungs
+
+
+def test_a_rung_that_knows_nothing_loses_the_best() -> None:
+    """At epoch 20 the best trial is the worst; at epoch 60 it is the best."""
+
+    def one(early: float, final: float) -> Curve:
+        scores = (early, final, final, final)
+        return Curve((20, 40, 60, 80), scores, (1.0,) * 4, setup=0.0)
+
+    best = [one(0.5, 0.9)]
+    others = [one(0.7 + 0.01 * k, 0.8 - 0.01 * k) for k in range(5)]
+    found = compare_rungs(best + others, HALVING, draws=40)
+    assert [rung["rank_correlation"] for rung in found["fidelity"][:2]] == [-1.0, 1.0]
+    reached = {(s["first_rung"], s["reduction_factor"]): s["reached"] for s in found["schedules"]}
+    assert reached[None, None] == 1.0 == reached[60, 3]
+    assert reached[20, 4] < 0.5
+    # Luck alone takes less than all the compute: the best of the goal's trials was not its last.
+    luck = found["schedules"][0]["ratio"]
+    assert 0 < luck[0] < luck[1] < 1.0
+
+
 # --- what goes in and what comes out
 
 
@@ -256,7 +279,7 @@ def test_the_limit_is_where_doubling_stops_paying() -> None:
 
 
 def test_the_page_has_every_size_and_its_figure(
-    tmp_path: Path, swept: list[dict[str, object]]
+    tmp_path: Path, recorded: list[Curve], swept: list[dict[str, object]]
 ) -> None:
     result = {
         "machine": {"processor": "a processor", "cores": 2},
@@ -274,6 +297,7 @@ def test_the_page_has_every_size_and_its_figure(
         "seeds": 2,
         "points": swept,
         "limits": [limits(swept[:9])],
+        "rungs": compare_rungs(recorded[:8], HALVING, draws=3),
     }
     write_page(result, tmp_path, command="mmatune bench scaling --out docs", shipped=True)
     text = (tmp_path / "scaling.md").read_text()

@@ -12,6 +12,7 @@ from search_spaces.schema import SearchSpace
 from tuning.bench.driver import measure_driver
 from tuning.bench.measuring import Figure, document
 from tuning.bench.recording import Curve
+from tuning.bench.rungs import compare_rungs
 from tuning.bench.simulation import (
     SPENDING,
     TRAINING,
@@ -22,8 +23,10 @@ from tuning.bench.simulation import (
     simulate,
 )
 
+# GPUs; with other losses than the usual ones only some, and only the largest amount of work.
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 WORK = (0.1, 1.0, 10.0, 100.0)  # of the recorded training: a quicker device, a larger network
+GPUS_WITH_LOSSES = (16, 64, 256)
 LOSSES = (0.0, 0.05, 0.2, 1.0)  # of a GPU, an hour
 USUAL_LOSSES = 0.05
 PAYS = 1.5  # a doubling of the GPUs pays while it makes the study so many times as fast
@@ -34,6 +37,7 @@ CLOSE = 0.003  # AUC: configurations closer than this cannot be told apart
 NOTICE, REPLACEMENT, IDLE_TIMEOUT = 14.0, 300.0, 600.0  # seconds
 
 _MEASURED = (150, 8, 0.05)  # trials, side by side, share of the recorded time slept: driver's share
+DRAWS = 100  # searches of each schedule of rungs
 
 
 def bench_scaling(
@@ -53,12 +57,14 @@ def bench_scaling(
 
     Returns:
         The document of a benchmark, with ``driver`` (what was measured of it), ``assumed``,
-        ``points`` (see `sweep`) and ``limits`` (see `limits`).
+        ``points`` (see `sweep`), ``limits`` (see `limits`) and ``rungs`` (see `compare_rungs`).
     """
     measured, at_once, work = _MEASURED
     cold = space.model_copy(update={"start_with": []})
     driver = measure_driver(draw_trials(curves, measured, seed=0), cold, at_once=at_once, work=work)
     points = list(sweep(curves, cold, driver.costs, trials=trials, seeds=seeds, progress=progress))
+    progress("replaying other rungs ...")
+    usual = [one for one in points if one["losses_per_hour"] == USUAL_LOSSES]
     costs = driver.costs
     figures = [
         Figure.of("driver, a report", [1000 * costs.report], "ms"),
@@ -79,9 +85,10 @@ def bench_scaling(
         "seeds": len(seeds),
         "points": points,
         "limits": [
-            limits([one for one in points if (one["work"], one["losses_per_hour"]) == key])
-            for key in dict.fromkeys((one["work"], one["losses_per_hour"]) for one in points)
+            limits([one for one in usual if one["work"] == work])
+            for work in dict.fromkeys(one["work"] for one in usual)
         ],
+        "rungs": compare_rungs(curves, cold, draws=DRAWS),
     }
 
 
@@ -104,11 +111,14 @@ def sweep(
         all sizes), ``best``, ``lost`` (how often a trial lost its machine), ``finished``.
     """
     drawn = {seed: draw_trials(curves, trials, seed) for seed in seeds}
-    series = [(work, USUAL_LOSSES) for work in WORK]
-    series += [(WORK[-1], losses) for losses in LOSSES if losses != USUAL_LOSSES]
-    for work, losses in series:
+    series: list[tuple[float, float, tuple[int, ...]]] = [
+        (work, USUAL_LOSSES, GPUS) for work in WORK
+    ]
+    others = [losses for losses in LOSSES if losses != USUAL_LOSSES]
+    series += [(WORK[-1], losses, GPUS_WITH_LOSSES) for losses in others]
+    for work, losses, sizes in series:
         outcomes: dict[int, list[Outcome]] = {}
-        for gpus in GPUS:
+        for gpus in sizes:
             progress(f"{trials} trials of {work:g} x the work on {gpus} GPUs ...")
             cluster = Cluster(gpus, losses, NOTICE, REPLACEMENT, IDLE_TIMEOUT)
             outcomes[gpus] = [
@@ -144,12 +154,12 @@ def limits(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         points: of one amount of work and one rate of losses, from few GPUs to many.
 
     Returns:
-        ``work``, ``losses_per_hour``, ``gpus`` (the last size that paid), ``next_speedup`` (of the
+        ``work``, ``gpus`` (the last size that paid), ``next_speedup`` (of the
         doubling beyond it; None where all paid), ``reason`` (what takes the largest share of the
         paid time there, training aside), ``fed`` (GPUs that one driver could keep training: the
         training of all trials over the driver's work for them).
     """
-    found: dict[str, Any] = {key: points[0][key] for key in ("work", "losses_per_hour")}
+    found: dict[str, Any] = {"work": points[0]["work"]}
     alone = zip(points[0]["training"], points[0]["driver"], points[0]["wall"], strict=True)
     found["fed"] = median(3600 * hours / (share * wall) for hours, share, wall in alone)
     for few, many in pairwise(points):

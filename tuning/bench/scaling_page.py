@@ -10,11 +10,11 @@ from typing import Any
 
 import jinja2
 
-from tuning.bench.scaling import PAYS, USUAL_LOSSES
+from tuning.bench.rungs import FEW, MANY
+from tuning.bench.scaling import DRAWS, GPUS_WITH_LOSSES, PAYS, USUAL_LOSSES
 from tuning.bench.simulation import DRIVER, IDLE, REDONE, SPENDING, STARTING, TRAINING
 from tuning.reproduction.rendering import write_text
 
-_SHOWN_WITH_LOSSES = (16, 64, 256)  # GPUs
 _COLOURS = {
     TRAINING: "#009e73",
     REDONE: "#d55e00",
@@ -55,6 +55,10 @@ def write_page(result: Mapping[str, Any], folder: Path, *, command: str, shipped
         machine=f"{machine['processor']} ({machine['cores']} cores)",
         slow=driver["seconds"] > 1.1 * driver["simulated"],
         ms=lambda seconds: f"{1000 * seconds:.0f}",
+        number=lambda value: "never" if value is None else f"{value:.2f}",
+        few=FEW,
+        many=MANY,
+        draws=DRAWS,
         usual=f"{USUAL_LOSSES:g}",
         pays=f"{PAYS:g}",
         command=command,
@@ -64,7 +68,7 @@ def write_page(result: Mapping[str, Any], folder: Path, *, command: str, shipped
         by_work=by_work,
         haste=(min(haste), max(haste)),
         hardest=hardest,
-        by_losses=[_row(one, one) for one in strained if one["gpus"] in _SHOWN_WITH_LOSSES],
+        by_losses=[_row(one, one) for one in strained if one["gpus"] in GPUS_WITH_LOSSES],
     )
     write_text(folder / "scaling.md", text)
 

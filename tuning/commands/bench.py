@@ -205,7 +205,7 @@ def _show_scaling(result: dict[str, Any]) -> None:
             table.add_row(*(row[name].partition(" (")[0] for name in shown))  # medians
         console.print(table)
     for one in result["limits"]:
-        where = f"{one['work']:g} x the work, {one['losses_per_hour']:g} losses an hour:"
+        where = f"{one['work']:g} x the work:"
         end = f"; beyond, GPUs are {one['reason']}" if one["reason"] else ""
         console.print(f"{where} doubling pays up to {one['gpus']} GPUs{end}", soft_wrap=True)
 

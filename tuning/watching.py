@@ -9,7 +9,6 @@ from typing import Any
 from tuning.ending import METRIC, Ending
 from tuning.live import LiveTable
 from tuning.spool import events_from
-from tuning.study_folder import is_driven, spool_folder
 
 _SECONDS = 0.5  # between two looks
 
@@ -71,6 +70,8 @@ class Replay:
 
 def watch_driver(study: str) -> None:
     """Draw a study's live table until its driver, a process of this machine, has ended."""
+    from tuning.study_folder import is_driven, spool_folder  # with Optuna, which takes seconds
+
     replay = Replay(study)
     end = 0
     with replay.table:

@@ -38,8 +38,10 @@ def is_elsewhere(address: str | None) -> TypeGuard[str]:
 
 def tune_there(context: typer.Context, address: str) -> None:
     """Submit the `mmatune tune` of the command line to a cluster, and follow it."""
+    from tuning.job_client import job_client
     from tuning.jobs import submit
 
+    job_client(address)  # is anybody there? Looking at the data takes longer.
     given = context.params
     if _is_given(context, "data_dir"):
         raise InputError(

@@ -136,6 +136,13 @@ def tune(
     Example: `mmatune tune dataset2 --address http://127.0.0.1:8265`; Ctrl-C then leaves the study
     running, `mmatune study watch` and `mmatune study stop` find it
     """
+    if resume:
+        if name is None:
+            raise InputError("say which study goes on", where="--resume", hint="add --name STUDY")
+        _refuse_other_options(context)
+    if is_elsewhere(address):
+        tune_there(context, address)
+        return
     from model.catalogue import load
     from model.groups import chosen_protocol
     from search_spaces.loading import load_space
@@ -146,13 +153,6 @@ def tune(
     from tuning.study import resume_study, run_study
     from tuning.submitted import prepare
 
-    if resume:
-        if name is None:
-            raise InputError("say which study goes on", where="--resume", hint="add --name STUDY")
-        _refuse_other_options(context)
-    if is_elsewhere(address):
-        tune_there(context, address)
-        return
     if is_submitted():
         prepare(dataset)
     loaded = load(dataset, data_dir or data_folder())

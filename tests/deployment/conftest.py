@@ -133,7 +133,7 @@ def filled_in(folder: Path) -> dict[str, str]:
 
 
 def from_debian(package: str, *programs: str, path: str | None = None) -> None:
-    """Install a Debian package, if its programs are missing; where that cannot be, skip and say why."""
+    """Install a Debian package if its programs are missing; skip, saying why, where that fails."""
     missing = [program for program in programs if not shutil.which(program, path=path)]
     if not missing:
         return

@@ -24,7 +24,7 @@ PINNED = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n " packages found"; fflush() } } \
 	/^Installing collected/ { print "  installing"; fflush() }'
 
-.PHONY: help demo test test-cluster test-slow lint format setup constraints clean
+.PHONY: help demo test test-cluster test-slow lint format setup screenshots constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -52,6 +52,9 @@ format: $(INSTALLED) ## mend what ruff can mend by itself
 	$(BIN)/ruff format .
 
 setup: $(INSTALLED) ## only make .venv
+
+screenshots: $(INSTALLED) ## take the README's pictures of MLflow from a study: STUDY=NAME (needs chromium)
+	$(BIN)/python -m tests.deployment.screenshots $(STUDY)
 
 # The mark `.unfinished` stands while pip works. An interrupted pip can leave half a package that it
 # later takes for whole, so a `.venv` with that mark is made anew.

@@ -37,11 +37,12 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
         trial = winner["name"].removesuffix(PUBLISHED)
         done.append(f"mmatune train{data} --from-run {plan.name}/{trial}")
     commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
+    # The links come first: of a long note the page shows the beginning.
     return f"""\
+{_links(experiment_id)}{_pair(experiment_id, rows)}
+
 Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \
 **{plan.space_name}**, {plan.trials} trials. {verdict(rows) if rows else "It has not ended yet."}
-
-{_links(experiment_id)}{_pair(experiment_id, rows)}
 
 **What `{METRIC}` says.** {plan.protocol.meaning} It is the mean over the development folds, and \
 the search chose by it, so the best one is optimistic. Only trials that reached their full budget \
@@ -77,5 +78,6 @@ def _pair(experiment_id: str, rows: Sequence[Mapping[str, Any]]) -> str:
     others = [row for row in trials[1:] if row["name"].endswith(PUBLISHED)]
     other = others[0] if others else trials[1]
     runs = quote(json.dumps([trials[0]["run_id"], other["run_id"]]))
-    address = f"#/compare-runs?runs={runs}&experiments={quote(json.dumps([experiment_id]))}"
+    query = f"runs={runs}&experiments={quote(json.dumps([experiment_id]))}"
+    address = f"#/compare-runs?{query}&workflowType=machine_learning"
     return f" · [{trials[0]['name']} beside {other['name']}]({address})"

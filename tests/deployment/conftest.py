@@ -133,7 +133,7 @@ def filled_in(folder: Path) -> dict[str, str]:
 
 
 def from_debian(package: str, *programs: str, path: str | None = None) -> None:
-    """Install a Debian package where its programs are missing; skip where that cannot be."""
+    """Install a Debian package if its programs are missing; skip, saying why, where that fails."""
     missing = [program for program in programs if not shutil.which(program, path=path)]
     if not missing:
         return
@@ -183,11 +183,15 @@ def _postgres(folder: Path, environment: dict[str, str]) -> Iterator[None]:
         folder.chmod(0o711)
         for owned in (data, password):
             os.chown(owned, NOBODY, NOBODY)
-    initdb = ["initdb", "-D", str(data), "-U", environment["PGUSER"], "-E", "UTF8", "--locale=C"]
+    initdb = ["initdb", "-D", str(data), "-U", "postgres", "-E", "UTF8", "--locale=C"]
     initdb += ["--auth=scram-sha-256", f"--pwfile={password}"]
     done = subprocess.run([*drop, *initdb], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     password.unlink()
+    # The user that the README makes, who may make databases and no more.
+    first = {**environment, "PGUSER": "postgres"}
+    user, secret = environment["PGUSER"], environment["PGPASSWORD"]
+    role = f"CREATE ROLE {user} LOGIN CREATEDB PASSWORD '{secret}'"
     command = ["postgres", "-D", str(data), "-h", "127.0.0.1", "-k", "", "-F"]
     with (folder / "postgres.log").open("w") as log:
         process = subprocess.Popen(
@@ -199,7 +203,7 @@ def _postgres(folder: Path, environment: dict[str, str]) -> Iterator[None]:
     try:
         deadline = time.monotonic() + 60
         while subprocess.run(
-            ["psql", "-lqt", "postgres"], env=environment, capture_output=True
+            ["psql", "-qc", role, "postgres"], env=first, capture_output=True
         ).returncode:
             assert process.poll() is None, (folder / "postgres.log").read_text()
             assert time.monotonic() < deadline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,15 +20,22 @@ from typer.testing import CliRunner
 from model.protocols import HONEST
 from model.synthetic import demo
 from search_spaces.schema import SearchSpace
-from tests.deployment.conftest import Server
+from tests.deployment.browser import Window, window
+from tests.deployment.conftest import Server, from_debian
 from tuning.plan import StudyPlan
 
 SPACE = {
     "description": "a small one, with a trial that diverges",
     "schedule": {"report_every": 10, "first_rung": 10, "reduction_factor": 3},
     "fixed": {"encoder.layers": 1, "encoder.norm": "none", "training.epochs": 30},
-    "search": {"training.learning_rate": {"type": "choice", "choices": [0.01, 1e30]}},
-    "start_with": [{"training.learning_rate": rate} for rate in (0.01, 1e30, 0.01)],
+    "search": {
+        "training.learning_rate": {"type": "choice", "choices": [0.01, 1e30]},
+        "mask.rate": {"type": "float", "low": 0.1, "high": 0.5},
+    },
+    "start_with": [
+        {"training.learning_rate": rate, "mask.rate": mask}
+        for rate, mask in ((0.01, 0.2), (1e30, 0.2), (0.01, 0.4))
+    ],
 }
 USER = {"username": "ada", "password": "ada-secret-5-long"}
 ON_THE_SERVER = pytest.mark.parametrize("tracked", ["deployed"], indirect=True)
@@ -226,6 +234,69 @@ def test_a_model_of_somebody_else_takes_a_version_once_that_is_granted(
     assert granted.returncode == 0, granted.stderr
     registered = register(run, dataset, scores, card)
     assert (registered.version, registered.is_champion) == (2, False)
+    client.set_registered_model_alias("demo", "bens", "2")
+    client.delete_registered_model_alias("demo", "bens")
+
+
+@pytest.fixture
+def browser(tracked: Any) -> Iterator[Window]:
+    """What somebody who may only read sees, and no script of a page fails."""
+    from_debian("chromium", "chromium")
+    _, server = tracked
+    with window(server.url, READER) as shown:
+        yield shown
+        assert shown.faults == []
+
+
+@ON_THE_SERVER
+def test_the_pages_show_a_study_without_set_up(mmatune: Any, browser: Window) -> None:
+    from tuning.mlflow_client import mlflow_client
+    from tuning.mlflow_views import LEADERBOARD, TRIALS, view_path
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name("first").experiment_id
+    (study,) = runs_of(client, experiment, "tags.kind = 'study'")
+    best = [row["name"] for row in mmatune("study", "show", "first")["rows"]]
+
+    browser.open(view_path(experiment, LEADERBOARD))
+    browser.sees("auc_sd")
+    assert browser.names() == best
+    browser.sees("training.learning_rate")
+
+    browser.open(view_path(experiment, TRIALS))
+    browser.sees("auc_sd")
+    assert sorted(browser.names()) == ["trial-001", "trial-002", "trial-003"]
+
+    browser.open(view_path(experiment, LEADERBOARD, charts=True))
+    browser.sees("Searched parameters")
+    axes = browser.page.locator(".parcoords g.dimension")
+    axes.filter(has_text="mask.rate").wait_for()
+    assert axes.count() == 3
+    assert browser.painted(".parcoords canvas.foreground")
+    browser.page.mouse.move(900, 600)
+    browser.page.mouse.wheel(0, 700)
+    browser.page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+
+    browser.open(f"#/experiments/{experiment}/runs/{study.info.run_id}")
+    browser.sees("What auc says.")
+    pair = browser.page.get_by_role("link", name=re.compile("trial-.* beside trial-"))
+    pair.click(trial=True)  # it can be reached: nothing lies over it
+    browser.open(pair.get_attribute("href"))
+    browser.sees("Comparing 2 Runs from 1 Experiment")
+    for name in ("trial-001", "trial-003"):
+        browser.sees(name)
+    browser.page.locator(".js-plotly-plot .parcoords").first.wait_for()
+
+    browser.open(f"#/experiments/{experiment}/runs/{study.info.run_id}/artifacts")
+    for name in ("folds.json", "leaderboard.json", "protocol.json", "search_space.json"):
+        browser.sees(name)
+    browser.page.get_by_text("report.html").first.click()
+    browser.page.frame_locator("iframe").get_by_text("Development folds").first.wait_for()
+
+    browser.open("#/models/demo/versions/1")
+    for text in ("champion", "What it is.", "It has not been confirmed"):
+        browser.sees(text)
 
 
 @ON_THE_SERVER

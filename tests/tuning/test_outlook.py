@@ -22,7 +22,6 @@ from search_spaces.schema import SearchSpace
 from tests.tuning.probes import COST, probe
 from tuning import outlook
 from tuning.plan import StudyPlan
-from tuning.probe import SAMPLED
 from tuning.prober import Prober
 from tuning.ray_session import Resources
 from tuning.study_forecast import forecast
@@ -42,6 +41,8 @@ SPACE = {
     ],
 }
 
+SAMPLED = 8  # random configurations of the probe
+
 
 def plan(**more: Any) -> StudyPlan:
     space = SearchSpace.model_validate(SPACE)
@@ -57,6 +58,7 @@ def test_a_plan_is_measured_here_and_starts_nothing(
 ) -> None:
     from tuning.cli import main
 
+    monkeypatch.setattr("tuning.probe.SAMPLED", SAMPLED)
     file = tmp_path / "space.yaml"
     file.write_text(yaml.safe_dump(SPACE))
     arguments = ["tune", "demo", "--space", str(file), "--trials", "6", "--plan", "--json"]

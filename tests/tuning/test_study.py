@@ -65,6 +65,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.setenv("MMATUNE_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        patch.setattr("tuning.probe.SAMPLED", 2)  # a short probe
         plan = StudyPlan(
             name="mixed",
             dataset=demo(),

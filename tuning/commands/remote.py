@@ -159,6 +159,8 @@ def _show_failure(end: JobEnd, study: str, address: str) -> None:
 
 
 def _show_next(document: dict[str, Any], study: str, address: str) -> None:
+    from model.catalogue import NAMES
+
     name = shlex.quote(study)
     if document["interrupted"]:
         console.print("Interrupted: what had finished is recorded, nothing was registered.")
@@ -167,6 +169,11 @@ def _show_next(document: dict[str, Any], study: str, address: str) -> None:
         return
     if model := document["model"]:
         console.print(f"Model: {model['name']}/{model['version']}; {model['reason']}.")
-    console.print("Runs:  on the cluster; its MLflow is the head's port 5000")
-    line = f'ray exec cluster.yaml "mmatune confirm {name}"'
+    console.print(f"Runs:  experiment {study!r} in the cluster's MLflow")
+    copy, confirm = "", f"mmatune confirm {name}"
+    if document["dataset"] not in NAMES:
+        # The folder that went along is gone with the job.
+        data = shlex.quote(document["dataset"])
+        copy, confirm = f"ray rsync-up cluster.yaml FOLDER/ {data}/ && ", f"{confirm} --data {data}"
+    line = f"{copy}ray exec cluster.yaml {shlex.quote(confirm)}"
     console.print(f"Next:  {line}", markup=False, soft_wrap=True)

@@ -23,8 +23,7 @@ WIDTH, COLOURS = 1200, 64  # pixels; enough to read, and under 200 kB
 
 def take(shown: Window, name: str) -> None:
     """What the window shows as docs/screenshots/NAME.png, small."""
-    shown.page.wait_for_load_state("networkidle")
-    shown.page.wait_for_timeout(2000)  # charts are drawn in steps
+    shown.page.wait_for_timeout(5000)  # charts are drawn in steps; the page never stops asking
     image = Image.open(BytesIO(shown.page.screenshot())).convert("RGB")
     image = image.resize((WIDTH, image.height * WIDTH // image.width), Image.Resampling.LANCZOS)
     image.quantize(COLOURS).save(FOLDER / f"{name}.png", optimize=True)

@@ -27,10 +27,10 @@ from tuning.record import runs_of
 pytestmark = pytest.mark.ray
 
 NAMED = ("mine", "--name", "far")
-EPOCHS = 5000
+EPOCHS = 20_000
 SPACE = {
     "description": "a trial that is long enough to be looked at and stopped",
-    "schedule": {"report_every": 50, "first_rung": 100, "reduction_factor": 3},
+    "schedule": {"report_every": 200, "first_rung": 400, "reduction_factor": 3},
     "fixed": {"encoder.layers": 1, "encoder.out_dim": 8, "training.epochs": EPOCHS},
     "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
     "start_with": [{"encoder.dropout": 0.1}],
@@ -80,7 +80,7 @@ def stopped(head: Head, laptop: Path) -> tuple[str, str]:
         tunnel.cut()
         time.sleep(1)
         tunnel.open()
-        wait_for_epoch(head, 150)
+        wait_for_epoch(head, 600)
         stop = ("study", "stop", "far", "--address", head.address, "--json")
         out, _ = said(start(head, laptop, *stop), 0)
         _, err = said(watching, 130)

@@ -12,19 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 import yaml
 
 from tests.lab.hosts import Host, Lab, lab, left_behind, why_not
-from tuning.home import optuna_storage_url
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
+from tests.tuning.survival import accounted_for_once
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -214,6 +210,11 @@ def lose_network(machines: Lab, host: Host) -> None:
     machines.cut(host)
 
 
+@pytest.mark.survives(
+    "a worker's host loses its power or its network",
+    "its trials go on from their last checkpoints on other hosts; once the network is back, so is"
+    " the host",
+)
 @pytest.mark.parametrize("fault", [lose_power, pytest.param(lose_network, marks=pytest.mark.slow)])
 def test_a_study_outlives_one_of_its_machines(
     fault: Callable[[Lab, Host], None],
@@ -236,7 +237,7 @@ def test_a_study_outlives_one_of_its_machines(
             assert step > CHECKPOINTED
             assert share < 0.6, f"at epoch {step} it had trained {share:.0%} of them anew"
     monkeypatch.setenv("MMATUNE_HOME", str(head.path(HOME)))
-    every_trial_is_accounted_for_once(json.loads((machines.shared / "answer.json").read_text()))
+    nothing_is_lost(machines)
     if fault is lose_network:
         machines.mend(victim)
         wait_for("it to be back", 240, lambda: alive(machines) == 3)
@@ -246,6 +247,11 @@ def test_a_study_outlives_one_of_its_machines(
 
 
 @pytest.mark.slow
+@pytest.mark.survives(
+    "the head loses its power, with the driver",
+    "`ray up` starts it again, `tune --resume` goes on with what its disk and the shared folder"
+    " hold",
+)
 def test_a_study_outlives_its_head(
     machines: Lab,
     cluster: Path,
@@ -269,7 +275,7 @@ def test_a_study_outlives_its_head(
     after = events(head)[len(before) :]
     assert not {one["run"] for one in after if one["kind"] == "metrics"} & ended
     monkeypatch.setenv("MMATUNE_HOME", str(head.path(HOME)))
-    every_trial_is_accounted_for_once(json.loads((machines.shared / "answer.json").read_text()))
+    nothing_is_lost(machines)
 
 
 def three_are_far(head: Host, driver: subprocess.Popen[bytes]) -> set[str]:
@@ -286,23 +292,11 @@ def nobody_outside_reaches(head: Host) -> None:
             socket.create_connection((head.address, port), timeout=5)
 
 
-def every_trial_is_accounted_for_once(document: dict[str, Any]) -> None:
-    client = mlflow_client()
-    runs = runs_of(client, document["experiment_id"], "tags.kind = 'trial'")
-    assert sorted(run.info.run_name for run in runs) == [
-        f"trial-00{k}" for k in range(1, TRIALS + 1)
-    ]
-    statuses = Counter(run.data.tags["status"] for run in runs)
-    assert set(statuses) <= {"finished", "stopped early"}
-    for one in runs:
-        steps = [point.step for point in client.get_metric_history(one.info.run_id, "auc")]
-        assert steps == list(range(10, max(steps) + 1, 10))
-    trials = optuna.load_study(study_name="lab", storage=optuna_storage_url()).trials
-    # One whose driver died was told as failed, and added again; the later one says which it was.
-    again = {trial.user_attrs["resumed"] for trial in trials if trial.user_attrs}
-    told = Counter(trial.state.name for trial in trials if trial.number not in again)
-    assert told == Counter(COMPLETE=statuses["finished"], PRUNED=statuses["stopped early"])
-    assert document["model"]["version"] == 1
+def nothing_is_lost(machines: Lab) -> None:
+    answer = json.loads((machines.shared / "answer.json").read_text())
+    runs = accounted_for_once("lab", TRIALS, machines.shared / "mmatune" / "lab")
+    assert {one.data.tags["status"] for one in runs} <= {"finished", "stopped early"}
+    assert answer["model"]["version"] == 1
 
 
 def test_a_broken_set_up_is_seen(machines: Lab) -> None:

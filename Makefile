@@ -24,7 +24,7 @@ PINNED = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n " packages found"; fflush() } } \
 	/^Installing collected/ { print "  installing"; fflush() }'
 
-.PHONY: help demo test test-cluster test-slow lint format setup screenshots constraints clean
+.PHONY: help demo test test-cluster test-slow reliability lint format setup screenshots constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -41,6 +41,9 @@ test-cluster: $(INSTALLED) ## run `ray up` on namespaces of this machine (as roo
 
 test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 	$(BIN)/python -m pytest -m slow
+
+reliability: $(INSTALLED) ## do to studies what they must survive; write the README's table
+	$(BIN)/python -m pytest -m survives --reliability README.md
 
 lint: $(INSTALLED) ## check the style and the types
 	$(BIN)/ruff check .

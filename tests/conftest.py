@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.reliability import pytest_addoption, pytest_configure  # noqa: F401
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -8,11 +8,14 @@ from typing import Any
 from ray.tune import Callback
 
 from search_spaces.schema import SearchSpace
+from tuning.disk import refusal
 from tuning.ending import METRIC, Ending, ending
 from tuning.leaderboard import PUBLISHED
 from tuning.live import LiveTable
+from tuning.memory import LOW
 from tuning.record import BEST, StudyRecord
 from tuning.resumption import RAY_TRIAL, Progress
+from tuning.snapshot import keep_snapshot
 
 
 class RecordTrials(Callback):
@@ -40,14 +43,21 @@ class RecordTrials(Callback):
         self._over = len(self._ended)
         self._epochs = progress.epochs if progress else {}
         self.trials: list[Any] = []
+        self._staged: Path | None = None  # where Tune writes its snapshots first
 
     def __getstate__(self) -> dict[str, Any]:
         # Ray Tune pickles its callbacks; a database connection and a terminal stay here.
         return {}
 
+    def get_state(self) -> None:
+        """Asked for when Tune has written a snapshot and before it uploads it: keep a copy."""
+        if self._staged:
+            keep_snapshot(self.record.tags["study"], self._staged)
+
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Open the run; a trial that starts again after a fault keeps its own."""
         self._open(trial)
+        self._staged = Path(trial.local_experiment_path)
 
     def _open(self, trial: Any) -> None:
         if trial.trial_id in self.run_ids and trial.trial_id not in self._ended:
@@ -83,6 +93,17 @@ class RecordTrials(Callback):
         scores = [one[METRIC] for one in ended if ending(one) is Ending.FINISHED]
         if scores:
             self.record.log_metrics(self.record.run_id, {BEST: max(scores)}, step=self._over)
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial failed and is to be tried again: no use where the disk has refused.
+
+        Every trial to come would fail in its turn, so the search ends here, to be gone on with.
+
+        Raises:
+            OSError: what the disk said.
+        """
+        if refused := refusal(_error(trial)):
+            raise OSError(refused)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Close the run of a trial that raised or died, with the last line of its error."""
@@ -122,9 +143,13 @@ class RecordTrials(Callback):
         return max((rung for rung in rungs if rung <= trial.last_result["epoch"]), default=0)
 
 
+def _error(trial: Any) -> str:
+    """The traceback that Ray Tune wrote."""
+    return Path(trial.error_file).read_text(errors="replace") if trial.error_file else ""
+
+
 def _last_line(trial: Any) -> str:
-    """The message of the exception, from the traceback that Ray Tune wrote."""
-    lines: list[str] = []
-    if trial.error_file:
-        lines = Path(trial.error_file).read_text(errors="replace").strip().splitlines()
-    return lines[-1][:500] if lines else "the trial's process died"
+    """The message of the exception."""
+    lines = _error(trial).strip().splitlines()
+    telling = [line for line in lines if LOW in line] or lines
+    return telling[-1][:500] if telling else "the trial's process died"

@@ -21,6 +21,7 @@ from tuning.commands.server import server
 from tuning.commands.train import train
 from tuning.commands.tune import tune
 from tuning.console import console, print_error, stdout_for_documents
+from tuning.disk import refusals_named
 
 app = typer.Typer(
     name="mmatune",
@@ -58,7 +59,9 @@ def main() -> None:
 
 def _run(arguments: list[str], *, as_json: bool) -> None:
     try:
-        sys.exit(app(args=arguments, prog_name="mmatune", standalone_mode=False))
+        with refusals_named("disk", "make room, or set MMATUNE_HOME to a folder on another disk"):
+            code = app(args=arguments, prog_name="mmatune", standalone_mode=False)
+        sys.exit(code)
     except InputError as error:
         print_error(error, as_json=as_json)
         sys.exit(2)

@@ -67,6 +67,8 @@ def _be_quiet() -> None:
         os.environ.setdefault(name, value)
     # MLflow reads its level when it is imported, and Ray Tune may have imported it before.
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
+    # It logs the traceback of every error of a database that it raises too.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def make_embedded_store() -> None:

@@ -40,6 +40,11 @@ class StudyScheduler(AsyncHyperBandScheduler):
             trial: Any = SimpleNamespace(trial_id=point.ray_trial)  # all that is read of it
             bracket.on_result(trial, point.epoch, point.score)
 
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Have Ray Tune save that it failed, which it omits where the trial's process has died."""
+        super().on_trial_error(tune_controller, trial)
+        tune_controller._mark_trial_to_checkpoint(trial)
+
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Stop the trial unless its score at the rung is among the best of those seen there."""
         action = super().on_trial_result(tune_controller, trial, result)

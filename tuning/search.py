@@ -14,10 +14,12 @@ from tuning.ending import METRIC, Ending, ending
 from tuning.home import optuna_storage_url
 from tuning.interrupt import interruptible
 from tuning.live import LiveTable
+from tuning.memory import killed_for_memory_is_dead
 from tuning.plan import StudyPlan
 from tuning.ray_session import Resources
 from tuning.record import StudyRecord
 from tuning.resumption import RAY_FOLDER, Progress
+from tuning.snapshot import put_back_snapshot
 
 # Seconds without a report after which a trial is killed: ten epochs of the largest networks that
 # anybody searches on take minutes.
@@ -63,8 +65,9 @@ def search(
     scheduler = StudyScheduler(plan.space, progress.points if progress else ())
     storage = study_storage(plan.name, plan.storage)
     # Ray Tune prints a banner to stdout, where only a command's one document belongs.
-    with redirect_stdout(io.StringIO()), interruptible() as asked:
+    with redirect_stdout(io.StringIO()), killed_for_memory_is_dead(), interruptible() as asked:
         if progress:
+            put_back_snapshot(plan.name, f"{storage}/{RAY_FOLDER}")
             tuner = tune.Tuner.restore(f"{storage}/{RAY_FOLDER}", trainable)
             # Ray Tune would take the pickled ones: rungs that are empty, a record without a client.
             restored: Any = tuner._local_tuner

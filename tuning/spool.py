@@ -8,7 +8,9 @@ before it is made a second time, and MLflow keeps one of equal points.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -47,6 +49,8 @@ class Spool:
         self._lock, self._wake, self._idle = threading.Lock(), threading.Event(), threading.Event()
         self._stopping = False
         _cut_torn_line(folder / _EVENTS)
+        # Kept open, and handed to the system line by line: a curve has thousands.
+        self._events = (folder / _EVENTS).open("ab", buffering=0)
         if is_submitted():
             for event, _ in events_from(folder):  # who follows this job's log has seen none of it
                 announce(event)
@@ -55,10 +59,11 @@ class Spool:
 
     def append(self, event: Event) -> None:
         """Keep an event; it survives the death of this process."""
-        line = json.dumps(event) + "\n"
-        with self._lock, (self.folder / _EVENTS).open("a", encoding="utf-8") as file:
+        line = (json.dumps(event) + "\n").encode()
+        with self._lock:
             self._idle.clear()
-            file.write(line)
+            if self._events.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._events.name)
             if is_submitted():
                 announce(event)
 
@@ -267,5 +272,5 @@ def _save_position(folder: Path, offset: int, runs: dict[str, str]) -> None:
 
 def _cut_torn_line(path: Path) -> None:
     if path.exists():
-        content = path.read_bytes()
-        path.write_bytes(content[: content.rfind(b"\n") + 1])
+        # Shortened in place: to write it anew might fail half-way, where the disk is full.
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,9 @@ from model.errors import InputError
 from model.fresh_splits import development_part
 from model.protocols import Fold, development_folds, development_pairs
 from tuning.baseline_cache import cached_evaluation
-from tuning.cluster.shared_storage import check_shared, study_storage
+from tuning.cluster.shared_storage import check_shared, check_writable, study_storage
 from tuning.console import console
+from tuning.disk import refusals_named
 from tuning.ending import METRIC, Ending
 from tuning.home import artifact_root, is_embedded, study_folder
 from tuning.leaderboard import leaderboard_frame, leaderboard_rows
@@ -71,11 +74,12 @@ def run_study(plan: StudyPlan) -> StudyResult:
     what a crash leaves is closed by the next study that starts.
 
     Raises:
-        InputError: the name is taken, or the resources are not there.
+        InputError: the name is taken, the resources are not there, or the disk is full or
+            read-only: once that is mended, `resume_study` goes on.
     """
     # A name that cannot be one, a storage or an address of no use: refused before all else.
     study_folder(plan.name)
-    study_storage(plan.name, plan.storage)
+    check_writable(study_storage(plan.name, plan.storage))
     ray_address(plan.address)
     close_dead_studies()
     client = mlflow_client()
@@ -86,7 +90,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
             hint="choose another name, or leave it out",
         )
     folds = development_folds(plan.dataset, plan.protocol, plan.seed)
-    with driving(plan.name):
+    with _disk_named(plan), driving(plan.name):
         record = StudyRecord.create(
             client,
             plan.name,
@@ -116,12 +120,19 @@ def resume_study(plan: StudyPlan) -> StudyResult:
     close_dead_studies(but=plan.name)
     client = mlflow_client()
     folds = development_folds(plan.dataset, plan.protocol, plan.seed)
-    with driving(plan.name, resumed=True):
+    with _disk_named(plan), driving(plan.name, resumed=True):
         record, progress = reopen(client, plan)
         record.spool = Spool(spool_folder(plan.name), client, record.experiment_id)
         with told_in_the_end(record):
             record.reopen(record.run_id)
             return _search_and_register(plan, folds, record, progress)
+
+
+def _disk_named(plan: StudyPlan) -> AbstractContextManager[None]:
+    go_on = shlex.join(["mmatune", "tune", plan.dataset.name, "--name", plan.name, "--resume"])
+    return refusals_named(
+        study_storage(plan.name, plan.storage), f"mend that, then go on with `{go_on}`"
+    )
 
 
 def _search_and_register(

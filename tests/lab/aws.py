@@ -75,6 +75,16 @@ class Account:
         finally:
             run("umount", str(folder))
 
+    def copy_of_the_bucket(self) -> Path:
+        """The files in it."""
+        s3, folder = self.client("s3"), self.lab.folder / "copy-of-the-bucket"
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+            for key in (one["Key"] for one in page.get("Contents", [])):
+                if not key.endswith("/"):
+                    (folder / key).parent.mkdir(parents=True, exist_ok=True)
+                    s3.download_file(BUCKET, key, str(folder / key))
+        return folder
+
 
 @contextmanager
 def account(lab: Lab) -> Iterator[Account]:

@@ -9,20 +9,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import optuna
 import yaml
 
 from tests.lab.hosts import Host, Lab
 from tests.lab.image import HOME
-from tuning.home import optuna_storage_url
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
+from tests.tuning.survival import accounted_for_once
 
 ROOT = Path(__file__).resolve().parents[2]
 RAY = str(Path(sys.executable).parent / "ray")
@@ -194,21 +190,13 @@ def trains_on(host: Host) -> bool:
     return any(row[0] in family and "ImplicitFunc" in row[2] for row in rows if len(row) > 2)
 
 
-def every_trial_is_accounted_for_once(document: dict[str, Any], trials: int) -> None:
-    """In MLflow and in Optuna's study, under this process's `MMATUNE_HOME`."""
-    client = mlflow_client()
-    runs = runs_of(client, document["experiment_id"], "tags.kind = 'trial'")
-    assert sorted(run.info.run_name for run in runs) == [
-        f"trial-{k:03}" for k in range(1, trials + 1)
-    ]
-    statuses = Counter(run.data.tags["status"] for run in runs)
-    assert set(statuses) <= {"finished", "stopped early"}
-    for one in runs:
-        steps = [point.step for point in client.get_metric_history(one.info.run_id, "auc")]
-        assert steps == list(range(10, max(steps) + 1, 10))
-    asked = optuna.load_study(study_name="lab", storage=optuna_storage_url()).trials
-    # One whose driver died was told as failed, and added again; the later one says which it was.
-    again = {trial.user_attrs["resumed"] for trial in asked if trial.user_attrs}
-    told = Counter(trial.state.name for trial in asked if trial.number not in again)
-    assert told == Counter(COMPLETE=statuses["finished"], PRUNED=statuses["stopped early"])
+def nothing_is_lost(document: dict[str, Any], trials: int, storage: Path) -> None:
+    """Every trial is accounted for once, under this process's `MMATUNE_HOME`.
+
+    Args:
+        document: what the command answered that ended the study.
+        storage: where the cluster keeps checkpoints, or a copy of it.
+    """
+    runs = accounted_for_once("lab", trials, storage / "lab")
+    assert {run.data.tags["status"] for run in runs} <= {"finished", "stopped early"}
     assert document["model"]["version"] == 1

@@ -32,9 +32,9 @@ from tests.lab.studies import (
     ROOT,
     answer,
     check,
-    every_trial_is_accounted_for_once,
     far,
     fill_in,
+    nothing_is_lost,
     run,
     started_study,
     they_went_on_from_their_checkpoints,
@@ -142,8 +142,8 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     ever = {one["InstanceId"] for one in aws.instances()} - {head.name}
     assert ever == set(spot(aws))
     assert len(ever) == TRIALS + 1, "one for each trial, and one for the one that was lost"
-    kept = aws.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="mmatune/lab/")
-    assert any("checkpoint" in one["Key"] for one in kept["Contents"])
+    kept = aws.copy_of_the_bucket() / "mmatune"
+    assert list(kept.glob("lab/ray/*/checkpoint_*"))
     wait_for("idle machines to go", 150, lambda: len(aws.instances("pending", "running")) == 1)
     lap("idle machines are gone")
     run(lab, path, RAY, "down", "-y", str(path))
@@ -151,7 +151,7 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     wait_for("their end", 30, lambda: not any(host.runs for host in lab.hosts.values()))
     lap("all are gone")
     monkeypatch.setenv("MMATUNE_HOME", str(aws.copy_of_the_volume()))
-    every_trial_is_accounted_for_once(said, TRIALS)
+    nothing_is_lost(said, TRIALS, kept)
 
 
 @pytest.mark.cluster

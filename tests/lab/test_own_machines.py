@@ -19,9 +19,9 @@ from tests.lab.studies import (
     check,
     curves,
     events,
-    every_trial_is_accounted_for_once,
     far,
     fill_in,
+    nothing_is_lost,
     run,
     started_study,
     they_went_on_from_their_checkpoints,
@@ -109,6 +109,11 @@ def lose_network(machines: Lab, host: Host) -> None:
     machines.cut(host)
 
 
+@pytest.mark.survives(
+    "a worker's host loses its power or its network",
+    "its trials go on from their last checkpoints on other hosts; once the network is back, so is"
+    " the host",
+)
 @pytest.mark.parametrize("fault", [lose_power, pytest.param(lose_network, marks=pytest.mark.slow)])
 def test_a_study_outlives_one_of_its_machines(
     fault: Callable[[Lab, Host], None],
@@ -125,7 +130,7 @@ def test_a_study_outlives_one_of_its_machines(
     assert study.wait(timeout=300) == 0, (machines.folder / "study.log").read_text()
     assert they_went_on_from_their_checkpoints(home(head)) <= before
     monkeypatch.setenv("MMATUNE_HOME", str(home(head)))
-    every_trial_is_accounted_for_once(answer(head), TRIALS)
+    nothing_is_lost(answer(head), TRIALS, machines.shared / "mmatune")
     if fault is lose_network:
         machines.mend(victim)
         wait_for("it to be back", 240, lambda: alive(machines) == 3)
@@ -134,6 +139,11 @@ def test_a_study_outlives_one_of_its_machines(
 
 
 @pytest.mark.slow
+@pytest.mark.survives(
+    "the head loses its power, with the driver",
+    "`ray up` starts it again, `tune --resume` goes on with what its disk and the shared folder"
+    " hold",
+)
 def test_a_study_outlives_its_head(
     machines: Lab,
     cluster: Path,
@@ -154,7 +164,7 @@ def test_a_study_outlives_its_head(
     after = events(home(head))[len(before) :]
     assert not {one["run"] for one in after if one["kind"] == "metrics"} & ended
     monkeypatch.setenv("MMATUNE_HOME", str(home(head)))
-    every_trial_is_accounted_for_once(answer(head), TRIALS)
+    nothing_is_lost(answer(head), TRIALS, machines.shared / "mmatune")
 
 
 def nobody_outside_reaches(head: Host) -> None:

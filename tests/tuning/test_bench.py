@@ -105,7 +105,7 @@ def test_searches_train_stop_and_are_compared_at_the_same_compute() -> None:
 
 @pytest.mark.ray
 def test_a_study_is_measured_and_leaves_nothing(home: Path) -> None:
-    from tuning.bench.study import bench_study
+    from tuning.bench.study import CURVE, bench_study
 
     space = load_space("paper").model_copy(
         update={
@@ -120,6 +120,9 @@ def test_a_study_is_measured_and_leaves_nothing(home: Path) -> None:
     assert 0 < ratios["useful compute"] == pytest.approx(busy / (result["machine"]["cores"] * wall))
     assert 0 < ratios["useful compute, of the command"] < ratios["useful compute"] <= 1
     assert 0 < ratios["MLflow's share"] < 1
+    # To log a curve is a line on disk a point, and little beside what a trial waits to report it.
+    curve, report = (figures[name]["value"] for name in (CURVE, "a report"))
+    assert 0 < curve < 1000 * report / 10
     assert os.environ["MMATUNE_HOME"] == str(home)
     assert not list(home.iterdir())
 

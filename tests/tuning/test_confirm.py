@@ -271,6 +271,7 @@ class TestConfirmedStudy:
         assert resolve("demo").version == champion
         _set_back(record, before)
 
+    @pytest.mark.survives("`confirm` by Ctrl-C while it trains", "the sealed part stays sealed")
     def test_ctrl_c_while_it_trains_leaves_nothing_open_and_nothing_opened(
         self, confirmed: Any
     ) -> None:

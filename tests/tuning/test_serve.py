@@ -17,6 +17,7 @@ from model.calibration import Calibration
 from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import HONEST
+from tests.listening import listens_on_loopback_alone
 from tuning.commands.pull import pull
 from tuning.commands.serve import serve
 from tuning.home import artifact_root
@@ -75,6 +76,11 @@ def served(registered_home):
 
 def ask(served, body, **named):
     return requests.post(f"{served[1]['url']}/invocations", json=body, timeout=30, **named)
+
+
+def test_nobody_outside_reaches_it(served):
+    assert ask(served, {"dataframe_records": [{"small_molecule": "Aspirin"}]}).ok
+    assert listens_on_loopback_alone(served[0].pid)
 
 
 def test_pairs_in_probabilities_and_ranks_out(served):

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from model.errors import InputError
+from tests.listening import listens_on_loopback_alone
 from tuning.commands.server import server
 from tuning.home import artifact_root
 from tuning.mlflow_client import mlflow_client
@@ -74,6 +75,7 @@ def test_it_shows_the_embedded_store_and_ends_cleanly(started, port, home):
     url = f"http://127.0.0.1:{port}"
     assert ready["url"] == url
     assert requests.get(f"{url}/health", timeout=10).text == "OK"
+    assert listens_on_loopback_alone(started.pid)
     api = f"{url}/api/2.0/mlflow/experiments/get-by-name"
     found = requests.get(api, params={"experiment_name": "shown"}, timeout=10).json()["experiment"]
     assert found["experiment_id"] == experiment

@@ -12,9 +12,8 @@ import pytest
 from model.protocols import HONEST
 from model.synthetic import demo
 from search_spaces.schema import SearchSpace
-from tuning.mlflow_client import mlflow_client
+from tests.tuning.survival import accounted_for_once
 from tuning.plan import StudyPlan
-from tuning.record import runs_of
 
 
 def test_it_kills_the_process_that_does_not_feed_it_and_no_other() -> None:
@@ -52,6 +51,11 @@ SPACE = {
 
 
 @pytest.mark.ray
+@pytest.mark.survives(
+    "a trial hangs",
+    "after half an hour without a report its process is killed; after four times it alone has"
+    " failed",
+)
 def test_a_trial_that_hangs_fails_alone(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import tuning.search
     import tuning.study
@@ -62,7 +66,6 @@ def test_a_trial_that_hangs_fails_alone(home: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tuning.search, "_PATIENCE", 8.0)
     space = SearchSpace.model_validate(SPACE)
     result = tuning.study.run_study(StudyPlan("hang", demo(), HONEST, "test", space, 3, 0, None))
-    runs = runs_of(mlflow_client(), result.experiment_id, "tags.kind = 'trial'")
-    statuses = {run.info.run_name: run.data.tags["status"] for run in runs}
-    assert statuses == {"trial-001": "finished", "trial-002": "failed", "trial-003": "finished"}
+    runs = accounted_for_once("hang", 3, home / "studies" / "hang")
+    assert [run.data.tags["status"] for run in runs] == ["finished", "failed", "finished"]
     assert result.registration is not None

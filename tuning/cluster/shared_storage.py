@@ -57,6 +57,17 @@ def study_storage(study: str, storage: str | None) -> str:
     return address._replace(path=f"{address.path.rstrip('/')}/{study}").geturl()
 
 
+def check_writable(storage: str) -> None:
+    """Write a file there from here, before anything else is done for a study.
+
+    Raises:
+        InputError: it is full, read-only, or does not answer.
+    """
+    token = f".writable-{uuid.uuid4().hex}"
+    filesystem, root = _writing(storage, token)
+    _remove(filesystem, f"{root}/{token}")
+
+
 def check_shared(storage: str, resources: Resources) -> None:
     """Write a file there and have every machine read it, and the other way round.
 
@@ -73,16 +84,7 @@ def check_shared(storage: str, resources: Resources) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     token = f".shared-{uuid.uuid4().hex}"
-    try:
-        filesystem, root = open_storage(storage)
-        filesystem.create_dir(root, recursive=True)
-        _write(filesystem, f"{root}/{token}", token)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{storage} cannot be written to: {_first_line(error)}",
-            where=_WHERE,
-            hint="make room or correct the address",
-        ) from error
+    filesystem, root = _writing(storage, token)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     ask = ray.remote(num_cpus=0, max_retries=0)(look)
     try:
@@ -115,6 +117,21 @@ def open_storage(storage: str) -> tuple[FileSystem, str]:
     if "://" not in storage:
         return LocalFileSystem(), storage
     filesystem, root = FileSystem.from_uri(storage)
+    return filesystem, root
+
+
+def _writing(storage: str, token: str) -> tuple[FileSystem, str]:
+    """The storage, opened and with a file of that name in it."""
+    try:
+        filesystem, root = open_storage(storage)
+        filesystem.create_dir(root, recursive=True)
+        _write(filesystem, f"{root}/{token}", token)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{storage} cannot be written to: {_first_line(error)}",
+            where=_WHERE,
+            hint="make room or correct the address",
+        ) from error
     return filesystem, root
 
 

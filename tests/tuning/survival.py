@@ -1,0 +1,178 @@
+"""A study in a process of its own, to be disturbed, and the check that nothing of it was lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from ray.tune import ExperimentAnalysis
+
+from model.synthetic import demo
+from tuning.ending import METRIC, Ending, ending
+from tuning.home import optuna_storage_url, study_folder
+from tuning.mlflow_client import mlflow_client
+from tuning.record import runs_of
+from tuning.repetition import find_trial, repeat_trial
+from tuning.resumption import RAY_TRIAL
+
+NAME = "cut"
+LONG = 400  # epochs of a trial that is under way when something is done to the study
+SPACE = {
+    "description": "every trial is a starting point, so that the order of things changes nothing",
+    "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
+    "fixed": {"encoder.layers": 1, "encoder.out_dim": 16},
+    "search": {
+        "training.epochs": {"type": "choice", "choices": [60, LONG]},
+        "training.learning_rate": {"type": "choice", "choices": [0.01, 1e-9]},
+        "encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5},
+    },
+    "start_with": [
+        {"training.epochs": epochs, "training.learning_rate": rate, "encoder.dropout": dropout}
+        for epochs, rate, dropout in (
+            (60, 0.01, 0.1),
+            (LONG, 0.01, 0.2),
+            (LONG, 0.01, 0.3),
+            (LONG, 0.01, 0.25),
+            (60, 1e-9, 0.1),
+        )
+    ],
+}
+TRIALS = len(SPACE["start_with"])
+_IN_OPTUNA = {
+    "finished": "COMPLETE",
+    "stopped early": "PRUNED",
+    "failed": "FAIL",
+    "killed": "FAIL",
+}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from tuning.cli import main; main()", "tune", "demo", *arguments]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def events(home: Path) -> list[dict[str, Any]]:
+    path = home / "studies" / NAME / "record" / "events.jsonl"
+    if not path.exists():
+        return []
+    lines = path.read_text().split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def has_checkpoints(home: Path) -> bool:
+    """A trial has ended, and two others have been measured after their first checkpoint."""
+    found = events(home)
+    opened = {one["run"] for one in found if one["kind"] == "open" and "mask.rate" in one["params"]}
+    ended = {one["run"] for one in found if one["kind"] == "close"} & opened
+    far = {one["run"] for one in found if one["kind"] == "metrics" and one["step"] >= 40}
+    return bool(ended) and len((far & opened) - ended) >= 2
+
+
+@contextmanager
+def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """The study, once a trial has ended and others have checkpoints."""
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
+    process = subprocess.Popen(
+        command(
+            *("--space", str(tmp_path / "space.yaml"), "--trials", str(TRIALS)),
+            *("--name", NAME, "--json", *more),
+        ),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 150
+        while not has_checkpoints(home):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def resume() -> dict[str, Any]:
+    """Go on with it to its end; what the command answers."""
+    resumed = subprocess.run(
+        command("--name", NAME, "--resume", "--json"),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert resumed.returncode == 0, resumed.stderr + resumed.stdout
+    return json.loads(resumed.stdout)
+
+
+def nothing_is_lost(document: dict[str, Any], storage: Path | None = None) -> None:
+    """Every trial of the study is accounted for once, and the winner is of the undisturbed scores.
+
+    Args:
+        document: what the command answered that ended it.
+        storage: where it was told to keep its checkpoints.
+    """
+    runs = accounted_for_once(NAME, TRIALS, (storage or study_folder(NAME).parent) / NAME)
+    assert {run.data.tags["status"] for run in runs} <= {"finished", "stopped early"}
+    own = mlflow_client().get_run(document["run_id"])
+    assert own.data.tags["status"] == "finished"
+    assert "reason" not in own.data.tags
+    assert document["model"]["version"] == 1
+    best = next(row for row in document["rows"] if row["kind"] == "trial")
+    # Trained again without a disturbance it scores the same to the last bit.
+    assert best["params"]["training.epochs"] == str(LONG), "it was over before the fault"
+    assert repeat_trial(find_trial(best["run_id"]), demo()).identical
+
+
+def accounted_for_once(study: str, trials: int, folder: Path) -> list[Any]:
+    """Every trial has ended once, and alike in Ray Tune's results, in Optuna's study and in MLflow.
+
+    Args:
+        folder: of the study in its storage.
+
+    Returns:
+        MLflow's runs of the trials, in their order.
+    """
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name(study)
+    runs = runs_of(client, experiment.experiment_id, "tags.kind = 'trial'")
+    runs.sort(key=lambda run: run.info.run_name)
+    assert [run.info.run_name for run in runs] == [f"trial-{k:03d}" for k in range(1, trials + 1)]
+    in_ray = {trial.trial_id: trial for trial in ExperimentAnalysis(str(folder / "ray")).trials}
+    assert sorted(in_ray) == sorted(run.data.tags[RAY_TRIAL] for run in runs)
+    for run in runs:
+        trial = in_ray[run.data.tags[RAY_TRIAL]]
+        assert trial.is_finished(), run.info.run_name
+        ended = ending(trial.last_result, error=trial.status == "ERROR")
+        assert run.data.tags["status"] == ended, run.info.run_name
+        curve = client.get_metric_history(run.info.run_id, METRIC)
+        steps = [point.step for point in curve]
+        assert len(set(steps)) == len(steps), f"{run.info.run_name} has a point twice"
+        if ended is not Ending.FAILED:
+            every = steps[0]
+            assert steps == list(range(every, steps[-1] + 1, every)), run.info.run_name
+            assert curve[-1].value == trial.last_result[METRIC]
+            assert steps[-1] == trial.last_result["epoch"]
+    in_optuna = optuna.load_study(study_name=study, storage=optuna_storage_url()).trials
+    # One whose driver died was told as failed, and added again; the later one says which it was.
+    again = {trial.user_attrs["resumed"] for trial in in_optuna if trial.user_attrs}
+    told = Counter(trial.state.name for trial in in_optuna if trial.number not in again)
+    assert told == Counter(_IN_OPTUNA[run.data.tags["status"]] for run in runs)
+    return runs

@@ -1,0 +1,50 @@
+"""A disk that is full or read-only, whichever library ran into it.
+
+Tune hands on a worker's error as text, SQLAlchemy, MLflow and Optuna wrap one another's: what they
+share is what the system or SQLite said.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from model.errors import InputError
+
+_SYSTEM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+_SQLITE = ("database or disk is full", "attempt to write a readonly database")
+
+
+def refusal(text: str) -> str:
+    """What a disk said as it refused, in the system's or SQLite's words; empty where none did."""
+    return next((said for said in (*_SYSTEM, *_SQLITE) if said in text), "")
+
+
+@contextmanager
+def refusals_named(where: str, hint: str) -> Iterator[None]:
+    """Turn the error of a disk that is full or read-only into one that names it.
+
+    Args:
+        where: the disk may be, where the error itself names no file.
+
+    Raises:
+        InputError: a disk refused something; what clearing up after it met does not hide that.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        for one in _chain(error):
+            if said := refusal(str(one)):
+                file = str(one.filename or "") if isinstance(one, OSError) else ""
+                raise InputError(said, where=file or where, hint=hint) from error
+        raise
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -19,6 +19,7 @@ from torch.nn.functional import logsigmoid
 from torch.utils.checkpoint import checkpoint
 
 from model.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.batched.adam import Adam
 from model.batched.decoding import block_logits, degrees, pair_logits
 from model.batched.encoder import encode
 from model.batched.evidence import BatchedPropagation
@@ -76,12 +77,7 @@ class BatchedTrainer:
             name: part.detach().view(initial[name].shape).requires_grad_()
             for name, part in self._parts(self.weights, initial)
         }
-        self.optimizer = torch.optim.Adam(
-            [self.weights],
-            lr=config.training.learning_rate,
-            weight_decay=config.training.weight_decay,
-            fused=True,
-        )
+        self.adam = Adam(self.weights, config.training)
         self._generator = Generator(self.device)
         self._embedded: tuple[Tensor, Tensor | None] | None = None
 
@@ -97,8 +93,7 @@ class BatchedTrainer:
 
     def step(self, losses: Tensor) -> None:
         """Move every replica's weights by its own loss, (B,), which no other's weights are in."""
-        self.weights.grad = self._clipped(self.gradients(losses))
-        self.optimizer.step()
+        self.adam.step(self.weights, self._clipped(self.gradients(losses)))
 
     def gradients(self, losses: Tensor) -> Tensor:
         """(B, n) gradients of the losses; 0 for a weight that is in none of them."""
@@ -132,12 +127,12 @@ class BatchedTrainer:
         return loss + alpha * ((predicted - mask.masked_degree) ** 2).mean(dim=1)
 
     @torch.no_grad()
-    def probabilities(self, replicas: slice, node_pairs: np.ndarray) -> Tensor:
+    def probabilities(self, replicas: slice, node_pairs: np.ndarray | Tensor) -> Tensor:
         """Probability of an association, all training associations visible.
 
         Args:
             replicas: which; b of them.
-            node_pairs: (2, P), the same for all of them.
+            node_pairs: (2, P), the same for all of them; on the device if it is a tensor.
 
         Returns:
             (b, P) float64 in [0, 1], on the device; NaN where training has diverged.
@@ -147,7 +142,10 @@ class BatchedTrainer:
         z, evidence = self._embedded
         z, evidence = z[replicas], None if evidence is None else evidence[replicas]
         parameters = {name: value[replicas] for name, value in self.parameters.items()}
-        pairs = torch.as_tensor(node_pairs, device=self.device)
+        if isinstance(node_pairs, Tensor):
+            pairs = node_pairs
+        else:
+            pairs = torch.as_tensor(node_pairs, device=self.device)
         parts = []
         for part in pairs.split(max(1, _PAIRS_AT_ONCE // len(z)), dim=1):
             first, second = (row.expand(len(z), -1) for row in part)
@@ -161,9 +159,7 @@ class BatchedTrainer:
         """Weights, batch-norm statistics and optimiser state; each with a leading B."""
         tensors = {f"model.{name}": value for name, value in self.parameters.items()}
         tensors.update({f"statistics.{name}": value for name, value in self.statistics.items()})
-        tensors.update(
-            {f"adam.{field}": value for field, value in self.optimizer.state[self.weights].items()}
-        )
+        tensors.update({f"adam.{name}": value for name, value in self.adam.state.items()})
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
     @torch.no_grad()
@@ -173,11 +169,8 @@ class BatchedTrainer:
         self._embedded = None
         for key, value in tensors.items():
             kind, name = key.split(".", 1)
-            if kind == "adam":
-                self.optimizer.state[self.weights][name] = value.to(self.device)
-            else:
-                own = self.parameters if kind == "model" else self.statistics
-                own[name].copy_(value)
+            own = {"adam": self.adam.state, "model": self.parameters}.get(kind, self.statistics)
+            own[name].copy_(value)
 
     def _encode(
         self, graph: AnyVisibleGraph, generator: Generator | None

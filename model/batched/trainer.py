@@ -26,10 +26,11 @@ from model.batched.evidence import BatchedPropagation
 from model.batched.features import BatchedFeatures
 from model.batched.graph import AnyVisibleGraph, Mask, TrainingGraph
 from model.batched.memory import keep_memory
+from model.batched.precision import DEFAULTS, Precision, products
+from model.batched.repeating import RepeatedEpoch
 from model.batched.representation import is_dense
 from model.batched.sampling import PairSampler, SampledPairs
 from model.similarities import Similarities
-from model.training import seed_epoch
 
 # Pairs decoded at once, of all replicas: they bound the memory of an MLP's hidden layer. More are
 # decoded in parts, in training twice: that costs less time than memory that is ever new.
@@ -44,6 +45,7 @@ class BatchedTrainer:
         similarities: of both sides.
         train_pairs: B arrays (T_b, 2) int64, (miRNA index, small molecule index).
         seeds: B; fix initial weights, masks, samples and dropout.
+        precision: of the products of training; None for the device's own, see `precision`.
     """
 
     def __init__(
@@ -52,12 +54,15 @@ class BatchedTrainer:
         similarities: Similarities,
         train_pairs: Sequence[np.ndarray],
         seeds: Sequence[int],
+        *,
+        precision: Precision | None = None,
     ) -> None:
         keep_memory()
         self.config = config
         self.seeds = tuple(seeds)
         self.epoch = 0
         self.device = similarities.mirna.device
+        self.precision = precision or DEFAULTS[self.device.type]
         self.sides = (similarities.n_mirnas, similarities.n_nodes - similarities.n_mirnas)
         self.graph = TrainingGraph(
             config.mask,
@@ -79,15 +84,27 @@ class BatchedTrainer:
         }
         self.adam = Adam(self.weights, config.training)
         self._generator = Generator(self.device)
+        self.repeated = RepeatedEpoch(
+            self._one_epoch,
+            [self.weights, *self.adam.state.values(), *self.statistics.values()],
+            self._generator,
+            self._why_not_captured(),
+        )
         self._embedded: tuple[Tensor, Tensor | None] | None = None
 
     def train_epoch(self) -> Tensor:
         """One full-graph step of every replica; their losses, (B,)."""
         self.epoch += 1
         self._embedded = None
-        generator = self._seeded()
-        mask = self.graph.draw(generator)
-        losses = self.losses(mask, self.sampler.draw(mask, generator), generator)
+        self._seed()
+        with products(self.precision):
+            return self.repeated()
+
+    def _one_epoch(self) -> Tensor:
+        """What `train_epoch` repeats; randomness is that of the generator as it was seeded."""
+        mask = self.graph.draw(self._generator)
+        sampled = self.sampler.draw(mask, self._generator)
+        losses = self.losses(mask, sampled, self._generator)
         self.step(losses)
         return losses.detach()
 
@@ -220,6 +237,8 @@ class BatchedTrainer:
 
     def _initial(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What the plain models of these seeds start with: weights, running statistics."""
+        from model.training import seed_epoch  # not at the top: see `model.encoders`
+
         states = []
         for seed in self.seeds:
             seed_epoch(seed, 0)
@@ -249,10 +268,14 @@ class BatchedTrainer:
         sizes = [value[0].numel() for value in like.values()]
         return zip(like, rows.split(sizes, dim=1), strict=True)
 
-    def _seeded(self) -> Generator:
+    def _seed(self) -> None:
         sequence = np.random.SeedSequence([*self.seeds, self.epoch])
         self._generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
-        return self._generator
+
+    def _why_not_captured(self) -> str | None:
+        if self.device.type != "cuda":
+            return "not on CUDA"
+        return None if self.graph.is_dense else "sparse matrices"
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from model.autoencoder import Configuration
 from model.datasets import AssociationDataset
@@ -69,6 +70,14 @@ class CrossValidation:
             [fold.train_pairs for fold in self.folds],
             [fold_seed(seed, k) for k in range(len(self.folds))],
         )
+        # On the device once: every evaluation would wait for it otherwise.
+        self._held_out, self._ranked_against = (
+            [torch.as_tensor(pairs, device=device) for pairs in of_folds]
+            for of_folds in (
+                [fold.held_out for fold in self.folds],
+                [fold.ranked_against for fold in self.folds],
+            )
+        )
 
     @property
     def epoch(self) -> int:
@@ -82,10 +91,7 @@ class CrossValidation:
         """Measure every fold on its held-out associations."""
         sides = [
             [self.replicas.probabilities(k, pairs) for k, pairs in enumerate(of_folds)]
-            for of_folds in (
-                [fold.held_out for fold in self.folds],
-                [fold.ranked_against for fold in self.folds],
-            )
+            for of_folds in (self._held_out, self._ranked_against)
         ]
         threshold = self.config.edge_decoder.threshold
         return Evaluation(

@@ -11,7 +11,6 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch_geometric.utils import to_undirected
 
 from model.config import Config
 
@@ -52,6 +51,8 @@ def draw_mask(config: MaskConfig, pairs: Tensor, n_nodes: int) -> MaskedGraph:
         pairs: (2, K) node pairs of the training associations, each once, miRNA first.
         n_nodes: N.
     """
+    from torch_geometric.utils import to_undirected  # not at the top: see `model.encoders`
+
     if config.scheme == "none":
         degree = torch.bincount(pairs.flatten(), minlength=n_nodes).to(torch.float32)
         return MaskedGraph(to_undirected(pairs, num_nodes=n_nodes), pairs, degree)

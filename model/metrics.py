@@ -78,8 +78,9 @@ def fold_metrics(
         held_out: of each fold (H,) float64 scores; ``unknown`` likewise (U,).
     """
     high, low = _sorted(held_out), _sorted(unknown)
-    sizes = [torch.tensor([len(one) for one in side]) for side in (held_out, unknown)]
-    n_high, n_low = (size.to(high)[:, None] for size in sizes)
+    n_high, n_low = (
+        torch.stack([one.new_full((1,), len(one)) for one in side]) for side in (held_out, unknown)
+    )
     is_score = torch.arange(high.shape[1], device=high.device) < n_high
     # Of every held-out association: how many of its fold score less, and how many at most as much.
     # A padded place is infinite, so it counts neither as less nor as at most as much.

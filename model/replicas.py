@@ -58,7 +58,7 @@ class Replicas:
             losses = self.trainer.train_epoch()
         return float(losses.mean())
 
-    def probabilities(self, k: int, node_pairs: np.ndarray) -> Tensor:
+    def probabilities(self, k: int, node_pairs: np.ndarray | Tensor) -> Tensor:
         """(P,) probability of (2, P) node pairs by set k's models, averaged over their seeds."""
         members = slice(k * self.members, (k + 1) * self.members)
         return self.trainer.probabilities(members, node_pairs).mean(dim=0)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from model.datasets import AssociationDataset
@@ -29,6 +28,8 @@ def factors(similarity: np.ndarray, rank: int) -> np.ndarray:
     Args:
         similarity: (n, n), symmetric.
     """
+    from sklearn.utils.extmath import randomized_svd  # not at the top: see `model.encoders`
+
     u, s, _ = randomized_svd(similarity, n_components=rank, n_iter=2, random_state=0)
     return (u * np.sqrt(s)).astype(np.float32)
 

@@ -19,16 +19,18 @@ from torch.nn.functional import logsigmoid
 from torch.utils.checkpoint import checkpoint
 
 from model.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.batched.adam import Adam
 from model.batched.decoding import block_logits, degrees, pair_logits
 from model.batched.encoder import encode
 from model.batched.evidence import BatchedPropagation
 from model.batched.features import BatchedFeatures
 from model.batched.graph import AnyVisibleGraph, Mask, TrainingGraph
 from model.batched.memory import keep_memory
+from model.batched.precision import DEFAULTS, Precision, products
+from model.batched.repeating import RepeatedEpoch
 from model.batched.representation import is_dense
 from model.batched.sampling import PairSampler, SampledPairs
 from model.similarities import Similarities
-from model.training import seed_epoch
 
 # Pairs decoded at once, of all replicas: they bound the memory of an MLP's hidden layer. More are
 # decoded in parts, in training twice: that costs less time than memory that is ever new.
@@ -43,6 +45,7 @@ class BatchedTrainer:
         similarities: of both sides.
         train_pairs: B arrays (T_b, 2) int64, (miRNA index, small molecule index).
         seeds: B; fix initial weights, masks, samples and dropout.
+        precision: of the products of training; None for the device's own, see `precision`.
     """
 
     def __init__(
@@ -51,12 +54,15 @@ class BatchedTrainer:
         similarities: Similarities,
         train_pairs: Sequence[np.ndarray],
         seeds: Sequence[int],
+        *,
+        precision: Precision | None = None,
     ) -> None:
         keep_memory()
         self.config = config
         self.seeds = tuple(seeds)
         self.epoch = 0
         self.device = similarities.mirna.device
+        self.precision = precision or DEFAULTS[self.device.type]
         self.sides = (similarities.n_mirnas, similarities.n_nodes - similarities.n_mirnas)
         self.graph = TrainingGraph(
             config.mask,
@@ -76,29 +82,35 @@ class BatchedTrainer:
             name: part.detach().view(initial[name].shape).requires_grad_()
             for name, part in self._parts(self.weights, initial)
         }
-        self.optimizer = torch.optim.Adam(
-            [self.weights],
-            lr=config.training.learning_rate,
-            weight_decay=config.training.weight_decay,
-            fused=True,
-        )
+        self.adam = Adam(self.weights, config.training)
         self._generator = Generator(self.device)
+        self.repeated = RepeatedEpoch(
+            self._one_epoch,
+            [self.weights, *self.adam.state.values(), *self.statistics.values()],
+            self._generator,
+            self._why_not_captured(),
+        )
         self._embedded: tuple[Tensor, Tensor | None] | None = None
 
     def train_epoch(self) -> Tensor:
         """One full-graph step of every replica; their losses, (B,)."""
         self.epoch += 1
         self._embedded = None
-        generator = self._seeded()
-        mask = self.graph.draw(generator)
-        losses = self.losses(mask, self.sampler.draw(mask, generator), generator)
+        self._seed()
+        with products(self.precision):
+            return self.repeated()
+
+    def _one_epoch(self) -> Tensor:
+        """What `train_epoch` repeats; randomness is that of the generator as it was seeded."""
+        mask = self.graph.draw(self._generator)
+        sampled = self.sampler.draw(mask, self._generator)
+        losses = self.losses(mask, sampled, self._generator)
         self.step(losses)
         return losses.detach()
 
     def step(self, losses: Tensor) -> None:
         """Move every replica's weights by its own loss, (B,), which no other's weights are in."""
-        self.weights.grad = self._clipped(self.gradients(losses))
-        self.optimizer.step()
+        self.adam.step(self.weights, self._clipped(self.gradients(losses)))
 
     def gradients(self, losses: Tensor) -> Tensor:
         """(B, n) gradients of the losses; 0 for a weight that is in none of them."""
@@ -132,12 +144,12 @@ class BatchedTrainer:
         return loss + alpha * ((predicted - mask.masked_degree) ** 2).mean(dim=1)
 
     @torch.no_grad()
-    def probabilities(self, replicas: slice, node_pairs: np.ndarray) -> Tensor:
+    def probabilities(self, replicas: slice, node_pairs: np.ndarray | Tensor) -> Tensor:
         """Probability of an association, all training associations visible.
 
         Args:
             replicas: which; b of them.
-            node_pairs: (2, P), the same for all of them.
+            node_pairs: (2, P), the same for all of them; on the device if it is a tensor.
 
         Returns:
             (b, P) float64 in [0, 1], on the device; NaN where training has diverged.
@@ -147,7 +159,10 @@ class BatchedTrainer:
         z, evidence = self._embedded
         z, evidence = z[replicas], None if evidence is None else evidence[replicas]
         parameters = {name: value[replicas] for name, value in self.parameters.items()}
-        pairs = torch.as_tensor(node_pairs, device=self.device)
+        if isinstance(node_pairs, Tensor):
+            pairs = node_pairs
+        else:
+            pairs = torch.as_tensor(node_pairs, device=self.device)
         parts = []
         for part in pairs.split(max(1, _PAIRS_AT_ONCE // len(z)), dim=1):
             first, second = (row.expand(len(z), -1) for row in part)
@@ -161,9 +176,7 @@ class BatchedTrainer:
         """Weights, batch-norm statistics and optimiser state; each with a leading B."""
         tensors = {f"model.{name}": value for name, value in self.parameters.items()}
         tensors.update({f"statistics.{name}": value for name, value in self.statistics.items()})
-        tensors.update(
-            {f"adam.{field}": value for field, value in self.optimizer.state[self.weights].items()}
-        )
+        tensors.update({f"adam.{name}": value for name, value in self.adam.state.items()})
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
     @torch.no_grad()
@@ -173,11 +186,8 @@ class BatchedTrainer:
         self._embedded = None
         for key, value in tensors.items():
             kind, name = key.split(".", 1)
-            if kind == "adam":
-                self.optimizer.state[self.weights][name] = value.to(self.device)
-            else:
-                own = self.parameters if kind == "model" else self.statistics
-                own[name].copy_(value)
+            own = {"adam": self.adam.state, "model": self.parameters}.get(kind, self.statistics)
+            own[name].copy_(value)
 
     def _encode(
         self, graph: AnyVisibleGraph, generator: Generator | None
@@ -227,6 +237,8 @@ class BatchedTrainer:
 
     def _initial(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What the plain models of these seeds start with: weights, running statistics."""
+        from model.training import seed_epoch  # not at the top: see `model.encoders`
+
         states = []
         for seed in self.seeds:
             seed_epoch(seed, 0)
@@ -256,10 +268,14 @@ class BatchedTrainer:
         sizes = [value[0].numel() for value in like.values()]
         return zip(like, rows.split(sizes, dim=1), strict=True)
 
-    def _seeded(self) -> Generator:
+    def _seed(self) -> None:
         sequence = np.random.SeedSequence([*self.seeds, self.epoch])
         self._generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
-        return self._generator
+
+    def _why_not_captured(self) -> str | None:
+        if self.device.type != "cuda":
+            return "not on CUDA"
+        return None if self.graph.is_dense else "sparse matrices"
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -52,6 +52,32 @@ def trial(
 
 
 @app.command()
+def device(
+    name: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    repeats: RepeatsOption = 9,
+    as_json: JsonOption = False,
+) -> None:
+    """Milliseconds per epoch of 1, 5 and 25 replicas, in each precision, as a CUDA graph or not.
+
+    With torch, numpy and pydantic alone: `python -m tuning.bench.device --device cuda`.
+
+    Example: `mmatune bench device --device cuda`
+    """
+    import torch
+
+    from tuning.bench.device import bench_device
+
+    _check_device(name)
+    with console.status("bench ...") as status:
+        result = bench_device(
+            torch.device(name),
+            repeats,
+            lambda done, total: status.update(f"turn {done + 1} of {total} ..."),
+        )
+    _show(result, as_json, title=f"bench device, {name}")
+
+
+@app.command()
 def search(
     dataset: DatasetOption = "demo",
     space: Annotated[

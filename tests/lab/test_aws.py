@@ -109,6 +109,10 @@ def aws() -> Iterator[Account]:
 @pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.survives(
+    "AWS takes a spot machine back",
+    "another one is launched, and the trial goes on there from its last checkpoint",
+)
 def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = aws.lab
     path = patched(lab.folder / "copy", aws.image, aws.volume)

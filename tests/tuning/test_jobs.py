@@ -189,6 +189,10 @@ class Tunnel:
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
 
+@pytest.mark.survives(
+    "the laptop that submitted a study to a cluster",
+    "the study goes on; `study watch` looks on again, `study stop` ends it in order",
+)
 def test_a_study_outlives_the_laptop_and_is_stopped_in_order(
     stopped: tuple[str, str], head: Head, laptop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

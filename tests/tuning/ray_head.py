@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -85,17 +86,17 @@ def ray_head() -> Iterator[Head]:
     command += [f"--temp-dir={folder / 'ray'}", "--object-store-memory=100000000"]
     command += [f"--{option}={port}" for option, port in zip(options, ports, strict=True)]
     head = Head(f"http://127.0.0.1:{dashboard}", folder / "home", folder / "token")
+    with (folder / "out").open("w") as out:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
-        with (folder / "out").open("w") as out:
-            process = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
         deadline = time.monotonic() + 90
         while not _takes_jobs(head):
             assert process.poll() is None, (folder / "out").read_text()
@@ -103,7 +104,7 @@ def ray_head() -> Iterator[Head]:
             time.sleep(0.2)
         yield head
     finally:
-        _end(mark)
+        _end(process, mark)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -129,14 +130,21 @@ def _free_ports(number: int) -> list[int]:
             one.close()
 
 
-def _end(mark: str) -> None:
-    """Kill what carries the mark, until nothing does: never `ray stop`, which ends everybody's."""
+def _end(head: subprocess.Popen[bytes], mark: str) -> None:
+    """Kill what the head started, all of it: never `ray stop`, which ends everybody's."""
     deadline = time.monotonic() + 30
-    while left := _marked(mark):
+    left = _marked(mark)
+    # Ray's agents write their names over their environment.
+    with contextlib.suppress(psutil.Error):
+        left += psutil.Process(head.pid).children(recursive=True)
+    while left:
         for process in left:
-            process.send_signal(signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
         psutil.wait_procs(left, timeout=5)
         assert time.monotonic() < deadline, left
+        left = _marked(mark)
+    head.wait(timeout=10)
 
 
 def _marked(mark: str) -> list[psutil.Process]:

@@ -21,6 +21,7 @@ LEADERBOARD, TRIALS, CONFIRMED = "leaderboard", "trials", "confirmed"
 _TAG = "mlflow.sharedViewState."
 _SERVER = "http://127.0.0.1:5000"  # of `mmatune server`, unless it is told otherwise
 _AXES = 8  # of the parallel coordinates: names of more overlap
+_MIXED = "sampled_pairs.per_association"  # numbers and words: MLflow's chart leaves some runs out
 _FIRST_COLUMNS = ("attributes.`Run Name`", "runDateAndNestInfo")  # the UI's own
 _WIDTHS = {_FIRST_COLUMNS[0]: 230} | {
     f"metrics.`{name}`": 90 for name in (METRIC, f"{METRIC}_sd", "ap", "seconds")
@@ -63,13 +64,14 @@ def _views(parameters: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     searched = [f"params.`{name}`" for name in parameters]
     status, rung, reason = (f"tags.`{name}`" for name in ("status", "rung", "reason"))
     seconds = "metrics.`seconds`"
+    axes = [name for name in parameters if name != _MIXED][:_AXES]
     ranked = (
         f"tags.status = '{Ending.FINISHED}' AND tags.kind != 'study' AND tags.kind != 'confirm'"
     )
     return {
         LEADERBOARD: (
             "Leaderboard",
-            _view(ranked, [*scores, *searched, seconds], parameters[:_AXES]),
+            _view(ranked, [*scores, *searched, seconds], axes),
         ),
         TRIALS: (
             "All trials",

@@ -1,7 +1,7 @@
-"""Adam over one row of weights a replica.
+"""Adam over one row of weights a replica, with its state in the same tensors from the start.
 
-`torch.optim.Adam` would do, but a twentieth of an epoch of a small network goes to what it does
-around the one operation.
+`torch.optim.Adam` makes its state at the first step, and takes other tensors when one is loaded; a
+CUDA graph reads and writes those that it was captured with.
 """
 
 from __future__ import annotations

@@ -54,9 +54,8 @@ def pair_logits(
         return logits
     n_mirnas, n_small_molecules = sides
     crosses = (first < n_mirnas) & (second >= n_mirnas)
-    row = torch.where(
-        crosses, first * n_small_molecules + second - n_mirnas, n_mirnas * n_small_molecules
-    )
+    row = first * n_small_molecules + second - n_mirnas
+    row = row.masked_fill(~crosses, n_mirnas * n_small_molecules)
     return logits + _head(parameters, _rows(evidence, row))
 
 

@@ -134,7 +134,7 @@ class TrainingGraph:
             return self._unmasked()
         if self.config.scheme == "path":
             walked = self._walks.draw(self.config, generator)
-            return self.masked(torch.where(walked, 0.0, 2.0))
+            return self.masked(2 * (~walked).to(torch.float32))
         return self.masked(self._bernoulli(generator))
 
     def masked(self, *draws: Tensor) -> Mask:
@@ -180,7 +180,7 @@ class TrainingGraph:
         else:
             bound = longest * rate + _SIGMAS * math.sqrt(longest * rate * (1 - rate))
             places = min(longest, math.ceil(bound) + 1)
-        draw = torch.where(self.valid, draw, 2.0)
+        draw = draw.masked_fill(~self.valid, 2.0)
         smallest, position = draw.topk(places, dim=1, largest=False, sorted=False)
         return position, (smallest < rate).to(torch.float32)
 

@@ -66,7 +66,9 @@ class PairSampler:
     def unknown(self, first: Tensor, second: Tensor, weight: Tensor) -> SampledPairs:
         """Given pairs (B, P), lower node first, without those that are no unknown pair."""
         crosses = (first < self.n_mirnas) & (second >= self.n_mirnas)
-        code = torch.where(crosses, first * self.n_small_molecules + (second - self.n_mirnas), 0)
+        # Filled, here and elsewhere: `torch.where` copies a number to the device, and waits for it.
+        code = first * self.n_small_molecules + (second - self.n_mirnas)
+        code = code.masked_fill(~crosses, 0)
         known = self.graph.is_known(code) & crosses
         return SampledPairs(first, second, weight * (~known & (first != second)))
 

@@ -1,5 +1,6 @@
-"""The batched trainer scores as the plain one does, within noise."""
+"""The batched trainer scores as the plain one does, within noise; so do coarser products."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 import torch
 
 from model.autoencoder import Configuration
+from model.batched import precision
 from model.catalogue import load
 from model.cross_validation import CrossValidation, fold_seed
+from model.datasets import AssociationDataset
 from model.metrics import ranking_metrics
-from model.protocols import HONEST, development_folds
+from model.protocols import HONEST, Fold, development_folds
 from model.similarities import Similarities
 from model.training import Trainer
 from tests.model.test_golden_losses import HEAD
@@ -31,20 +34,50 @@ def test_the_mean_honest_auc_is_that_of_the_plain_trainer(shared_data: Path) -> 
     dataset = load("dataset2", shared_data)
     folds = development_folds(dataset, HONEST, seed=0)
     similarities = Similarities.of(dataset)
-    plain, batched = [], []
+    plain = []
+    for config, seed in trainings():
+        for k, fold in enumerate(folds):
+            trainer = Trainer(config, similarities, fold.train_pairs, seed=fold_seed(seed, k))
+            for _ in range(EPOCHS):
+                trainer.train_epoch()
+            scores = map(trainer.probabilities, (fold.held_out, fold.ranked_against))
+            plain.append(ranking_metrics(*scores)["auc"])
+    assert_neutral("batched minus plain", batched(dataset, folds), plain)
+
+
+@pytest.mark.slow
+def test_products_in_bf16_move_no_score(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TF32 is finer than bf16: what does not move with this one should not with that one."""
+    if "bf16" not in precision.precisions(torch.device("cpu")):
+        pytest.skip("this processor has no bf16 products")
+    torch.set_num_threads(1)
+    dataset = load("dataset2", shared_data)
+    folds = development_folds(dataset, HONEST, seed=0)
+    exact = batched(dataset, folds)
+    monkeypatch.setitem(precision.DEFAULTS, "cpu", "bf16")
+    rounded = batched(dataset, folds)
+    assert not np.array_equal(rounded, exact)  # it was on
+    assert_neutral("bf16 minus float32", rounded, exact)
+
+
+def trainings() -> Iterator[tuple[Configuration, int]]:
     for values in CONFIGURATIONS:
-        config = Configuration.from_dotted({**values, "training.epochs": EPOCHS})
         for seed in SEEDS:
-            validation = CrossValidation(config, dataset, folds, seed=seed)
-            validation.train(EPOCHS)
-            batched += [fold["auc"] for fold in validation.evaluate().folds]
-            for k, fold in enumerate(folds):
-                trainer = Trainer(config, similarities, fold.train_pairs, seed=fold_seed(seed, k))
-                for _ in range(EPOCHS):
-                    trainer.train_epoch()
-                scores = map(trainer.probabilities, (fold.held_out, fold.ranked_against))
-                plain.append(ranking_metrics(*scores)["auc"])
-    difference = np.array(batched) - np.array(plain)
+            yield Configuration.from_dotted({**values, "training.epochs": EPOCHS}), seed
+
+
+def batched(dataset: AssociationDataset, folds: Sequence[Fold]) -> list[float]:
+    """The AUC of every fold of every training."""
+    found = []
+    for config, seed in trainings():
+        validation = CrossValidation(config, dataset, folds, seed=seed)
+        validation.train(EPOCHS)
+        found += [fold["auc"] for fold in validation.evaluate().folds]
+    return found
+
+
+def assert_neutral(what: str, one: list[float], other: list[float]) -> None:
+    difference = np.array(one) - np.array(other)
     each = difference.reshape(len(CONFIGURATIONS), -1).mean(axis=1).round(4)
-    print(f"batched minus plain: {difference.mean():+.4f}, by configuration {each}")
+    print(f"{what}: {difference.mean():+.4f}, by configuration {each}")
     assert abs(difference.mean()) < NOISE, each

@@ -31,6 +31,7 @@ PLANTED: dict[str, Callable[[Tensor], object]] = {
     "cpu": lambda x: x.cpu(),
     "to": lambda x: x.to("cpu"),
     "tolist": lambda x: x.tolist(),
+    "where": lambda x: torch.where(x > 0, x, 0.0),
     "tensor": lambda x: x + torch.tensor([1.0, 2.0]),
     "repeat_interleave": lambda x: x.repeat_interleave(torch.ones(2, dtype=torch.int64)),
 }

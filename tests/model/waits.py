@@ -85,6 +85,8 @@ class _Functions(TorchFunctionMode):
     ) -> Any:
         name = getattr(func, "__name__", "")
         moved = func is Tensor.to and "cpu" in map(str, (*args[1:], *(kwargs or {}).values()))
-        if name in TO_HOST | FROM_HOST or moved:
+        # A number among the choices of `where` is copied to the device, which waits.
+        numbers = name == "where" and any(isinstance(value, int | float) for value in args)
+        if name in TO_HOST | FROM_HOST or moved or numbers:
             self.found.append(name)
         return func(*args, **(kwargs or {}))

@@ -9,6 +9,7 @@ current folder; none of the other libraries:
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -159,9 +160,11 @@ def _epochs(trainer: BatchedTrainer) -> Callable[[], None]:
 
 
 def _memory(device: torch.device, replicas: int) -> Figure:
+    gc.collect()  # of the trainer before this one
     torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
     _epochs(_trainer(replicas, device, "float32", capture=True))()
-    peak = torch.cuda.max_memory_allocated(device) / _MIB
+    peak = (torch.cuda.max_memory_allocated(device) - before) / _MIB
     return Figure.of(f"{replicas} replicas, peak device memory", [peak], "MiB")
 
 

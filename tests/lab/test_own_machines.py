@@ -65,7 +65,8 @@ def filled_in(machines: Lab) -> Path:
 
 
 def home(head: Host) -> Path:
-    return head.path(f"{HOME}/mmatune-home")
+    """On its disk: SQLite would follow the link of `Host.path` to our own root."""
+    return head.folder / HOME.relative_to("/") / "mmatune-home"
 
 
 def alive(machines: Lab) -> int:

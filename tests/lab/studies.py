@@ -165,12 +165,21 @@ def they_went_on_from_their_checkpoints(home: Path) -> set[str]:
 
 
 def moved(curve: Curve) -> list[tuple[int, float]]:
-    """Where a trial began again: the step after it, and the share of its epochs trained anew."""
+    """Where a trial began again: the step after it, and the share of its epochs trained anew.
+
+    An epoch costs what it costs on the worker that it moved to: two may differ by much.
+    """
+    begins = [
+        number
+        for number, ((_, old), (_, new)) in enumerate(itertools.pairwise(curve), start=1)
+        if new["seconds"] < old["seconds"]
+    ]
     found = []
-    for (before, old), (step, new) in itertools.pairwise(curve):
-        if new["seconds"] < old["seconds"]:
-            epoch = old["device_seconds"] / before
-            found.append((step, new["device_seconds"] / epoch / step))
+    for begin, end in itertools.pairwise([*begins, len(curve)]):
+        (step, first), (last, latest) = curve[begin], curve[end - 1]
+        assert last > step, "it moved again at once, or ended"
+        epoch = (latest["device_seconds"] - first["device_seconds"]) / (last - step)
+        found.append((step, first["device_seconds"] / epoch / step))
     return found
 
 

@@ -20,6 +20,7 @@ from tuning.ray_session import Resources
 from tuning.record import StudyRecord
 from tuning.resumption import RAY_FOLDER, Progress
 from tuning.snapshot import put_back_snapshot
+from tuning.waiting_trials import waiting_trials_are_tried_again
 
 # Seconds without a report after which a trial is killed: ten epochs of the largest networks that
 # anybody searches on take minutes.
@@ -65,7 +66,12 @@ def search(
     scheduler = StudyScheduler(plan.space, progress.points if progress else ())
     storage = study_storage(plan.name, plan.storage)
     # Ray Tune prints a banner to stdout, where only a command's one document belongs.
-    with redirect_stdout(io.StringIO()), killed_for_memory_is_dead(), interruptible() as asked:
+    with (
+        redirect_stdout(io.StringIO()),
+        killed_for_memory_is_dead(),
+        waiting_trials_are_tried_again(),
+        interruptible() as asked,
+    ):
         if progress:
             put_back_snapshot(plan.name, f"{storage}/{RAY_FOLDER}")
             tuner = tune.Tuner.restore(f"{storage}/{RAY_FOLDER}", trainable)

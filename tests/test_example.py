@@ -33,6 +33,7 @@ def test_it_is_kept_with_its_outputs_and_they_name_no_machine() -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow  # a whole study and its confirmation; the functions have tests of their own
 def test_every_cell_runs(tmp_path: Path) -> None:
     """In one namespace and one process, as a kernel does; its own checks come last."""
     cells = ["".join(cell["source"]) for cell in code_cells()]

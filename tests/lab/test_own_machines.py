@@ -181,7 +181,8 @@ def test_a_broken_set_up_is_seen(machines: Lab) -> None:
     text = constraints.read_text()
     pinned = next(line for line in text.splitlines() if line.startswith("ray=="))
     constraints.write_text(text.replace(pinned, "ray==2.9.0"))
-    with pytest.raises(AssertionError, match=r"pip install(.|\n)*No matching .* ray==2\.9\.0"):
+    said = r"pip install(.|\n)*No matching distribution found for ray"
+    with pytest.raises(AssertionError, match=said):
         up(machines, path)
 
 

@@ -91,7 +91,8 @@ def test_the_storage_goes_in_the_middle_of_a_study(
 @pytest.mark.ray
 @pytest.mark.survives(
     "the home's disk is full",
-    "the same; what MLflow and Optuna were not told is told then",
+    "the study ends and says so in one line; `tune --resume` goes on, and tells MLflow and Optuna"
+    " what they were not told",
 )
 def test_the_home_fills_in_the_middle_of_a_study(
     disk: Path, measured_baselines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -209,7 +209,10 @@ def _check_published(
 
 def _mend(published: PublishedDataset, folder: Path) -> str:
     data_dir = shlex.quote(str(folder.parent))
-    return f"fetch it with `mmatune data download {published.name} --data-dir {data_dir}`"
+    fetch = f"mmatune data download {published.name} --data-dir {data_dir}"
+    return (
+        f"fetch it with `{fetch}`, or name the folder that holds {published.name} with --data-dir"
+    )
 
 
 def _read_similarity(path: Path, delimiter: str, size: int, names_from: str) -> np.ndarray:

@@ -134,6 +134,8 @@ def test_runs_carry_parameters_curves_and_checkpoints(result: StudyResult) -> No
     assert [point.step for point in curve] == [4, 8, 12, 16, 20, 24]
     files = client.list_artifacts(winner.info.run_id, "checkpoint")
     assert [file.path for file in files] == ["checkpoint/replicas.safetensors"]
+    assert {"seconds", "device_seconds", "setup_seconds"} <= winner.data.metrics.keys()
+    assert (winner.data.tags["device"], int(winner.data.tags["rung"]) < 24) == ("cpu", True)
     parent = client.get_run(result.run_id)
     assert parent.info.status == "FINISHED"
     # How many trials share a device, from a probe that two of these configurations make fail.
@@ -242,6 +244,27 @@ def test_study_list_and_show(
     }
     assert shown["rows"] == result.rows
     assert shown["data_hash"] == result.plan.dataset.content_hash
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data_dir", "where"),
+    [
+        ("demo", None, ""),
+        ("demo", Path("my copies"), " --data-dir 'my copies'"),
+        ("../my-data", None, " --data ../my-data"),
+    ],
+)
+def test_what_is_typed_next_finds_the_data_again(
+    dataset: str,
+    data_dir: Path | None,
+    where: str,
+    result: StudyResult,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from tuning.commands.tune import _show
+
+    _show(result, [], dataset, data_dir)
+    assert f"Next:  mmatune confirm mixed{where}\n" in capsys.readouterr().err
 
 
 def test_a_name_is_used_once(result: StudyResult) -> None:

@@ -158,7 +158,7 @@ def tune(
     loaded = load(dataset, data_dir or data_folder())
     if resume:
         assert name
-        _finish(resume_study(read_plan(name, loaded, address)), as_json=as_json)
+        _finish(resume_study(read_plan(name, loaded, address)), dataset, data_dir, as_json=as_json)
         return
     plan = StudyPlan(
         name=name or f"{loaded.name}-{datetime.now():%Y%m%d-%H%M%S}",
@@ -178,7 +178,7 @@ def tune(
             print_json(outlook.document())
         show(outlook)
         return
-    _finish(run_study(plan), as_json=as_json)
+    _finish(run_study(plan), dataset, data_dir, as_json=as_json)
 
 
 _OF_A_RESUMED_STUDY = ("dataset", "name", "resume", "address", "data_dir", "as_json")
@@ -197,11 +197,11 @@ def _refuse_other_options(context: typer.Context) -> None:
             )
 
 
-def _finish(result: StudyResult, *, as_json: bool) -> None:
+def _finish(result: StudyResult, dataset: str, data_dir: Path | None, *, as_json: bool) -> None:
     audit = _fidelity(result)
     if as_json:
         print_json({**_document(result), "fidelity": audit})
-    _show(result, audit)
+    _show(result, audit, dataset, data_dir)
     if result.interrupted:
         raise typer.Exit(130)
 
@@ -236,16 +236,20 @@ def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
     return fidelity_audit(client, runs_of(client, result.experiment_id))
 
 
-def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
+def _show(
+    result: StudyResult, audit: list[dict[str, Any]], dataset: str, data_dir: Path | None
+) -> None:
     from model.catalogue import NAMES
     from tuning.home import tracking_uri
     from tuning.mlflow_client import hide_password
 
     plan = result.plan
+    # What is typed next finds the data only where they were found now.
+    where = [] if data_dir is None else ["--data-dir", str(data_dir)]
     show_scores({**_document(result), "fidelity": audit})
     if result.interrupted:
         console.print("Interrupted: what had finished is recorded, nothing was registered.")
-        resume = ["mmatune", "tune", plan.dataset.name, "--name", plan.name, "--resume"]
+        resume = ["mmatune", "tune", dataset, "--name", plan.name, "--resume", *where]
         console.print(f"Next:  {shlex.join(resume)}", markup=False, soft_wrap=True)
     if result.registration:
         model = result.registration
@@ -254,7 +258,7 @@ def _show(result: StudyResult, audit: list[dict[str, Any]]) -> None:
     console.print(f"Runs:  experiment {plan.name!r} in {store}", soft_wrap=True)
     show_addresses(result.experiment_id)
     if result.registration:
-        own = [] if plan.dataset.name in NAMES else ["--data", plan.dataset.name]
+        own = where if dataset in NAMES else ["--data", dataset]
         first = plan.dataset.small_molecules[0]
         predict = ["mmatune", "predict", plan.dataset.name, "--small-molecule", first]
         for start, words in (("Next:", ["mmatune", "confirm", plan.name, *own]), ("", predict)):

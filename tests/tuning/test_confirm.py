@@ -1,12 +1,15 @@
 """The confirmation: what it concludes, what it may know, and what it leaves behind."""
 
 import dataclasses
+import html
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,6 +163,22 @@ class TestConfirmedStudy:
         found = resolve(f"demo/{second.registration.version}")
         assert float(found.tags["confirmed_auc"]) == second.sealed[0].auc
         assert second.sealed[0].auc_low < second.sealed[0].auc < second.sealed[0].auc_high
+
+    def test_the_report_in_mlflow_has_the_outcome(self, confirmed: Any, tmp_path: Any) -> None:
+        """The confirmed score with its intervals, beside the baselines'."""
+        _, _, second = confirmed
+        record = second.plan.study.record
+        path = record.client.download_artifacts(record.run_id, "report.html", str(tmp_path))
+        page = html.unescape(Path(path).read_text(encoding="utf-8"))
+        text = " ".join(re.sub(r"<[^>]*>", " ", page.partition("</head>")[2]).split())
+        assert "Not yet confirmed" not in text
+        for row in second.rows:
+            score = f"{row['confirmed_auc']:.4f} ± {row['standard_error']:.4f}"
+            assert f"{row['name']} {score}" in text
+        for sealed in second.sealed:
+            assert re.search(f"{sealed.auc:.4f} .{{0,20}}{sealed.auc_low:.4f} to", text)
+            assert f"to {sealed.auc_high:.4f})" in text
+        assert "opened 2 times" in text
 
     def test_the_second_confirmation_took_the_baselines_from_the_cache(
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch

@@ -122,6 +122,8 @@ def confirmed(winning=()):
         "best": "trial-005",
         "chosen": "trial-005",
         "tied": ["trial-005"],
+        "comparisons": [{"name": "degree", "difference": 0.1777, "p_holm": 0.0312}],
+        "chosen_comparisons": [{"name": "degree", "difference": 0.1777, "p_holm": 0.0312}],
         "winning_baselines": list(winning),
         "sealed": None,
         "model": {"model": "demo", "version": 1, "is_champion": True, "reason": "it was"},
@@ -186,6 +188,7 @@ def test_a_confirmed_study_shows_its_confirmed_score_and_may_be_promoted(tmp_pat
     write_page(read_report("told", None, data_folder()), tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "0.7777" in text
+    assert "+0.1777 to degree, the best baseline (paired, p 0.031)" in " ".join(text.split())
     assert "Not yet confirmed" not in text
     confirm_version("demo", 1, {"fresh_auc": "0.7777", "fresh_auc_se": "0.01"}, ())
     client.delete_registered_model_alias("demo", "champion")

@@ -66,6 +66,7 @@ def render(report: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
+    environment.filters["short"] = _short
     environment.filters["when"] = _when
     return environment.get_template("page.html.j2").render(
         report=report,
@@ -146,6 +147,14 @@ def _groups(report: Mapping[str, Any]) -> str | None:
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *pairs])
     encoded = base64.b64encode(text.getvalue().encode()).decode()
     return f"data:text/csv;charset=utf-8;base64,{encoded}"
+
+
+def _short(value: str) -> str:
+    """A parameter as MLflow keeps it, to read: `--json` and MLflow have all its digits."""
+    try:
+        return f"{float(value):.4g}" if "." in value else value
+    except ValueError:
+        return value
 
 
 def _when(milliseconds: int | None) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from mlflow.entities.model_registry import ModelVersion
 from typer.testing import CliRunner
 
 from model.calibration import Calibration
@@ -14,11 +15,11 @@ from model.datasets import AssociationDataset
 from model.errors import InputError
 from model.protocols import HONEST
 from tuning.commands import models
-from tuning.commands.predict import predict
+from tuning.commands.predict import _table, predict
 from tuning.home import artifact_root
 from tuning.mlflow_client import mlflow_client
 from tuning.model_card import ModelCard
-from tuning.ranking import best_unknown_pairs, rank_pairs
+from tuning.ranking import Ranking, best_unknown_pairs, rank_pairs
 from tuning.registry import register
 
 app = typer.Typer()
@@ -110,6 +111,24 @@ def test_top_counts_unknown_pairs_and_ends_with_one_where_there_are_enough(top, 
     assert "".join(ranking["mirna"]) == names
     assert ranking["rank"].tolist() == [None, 1, None, 2, 3, None][: len(names)]
     assert ranking["network_rank"].tolist() == [None, 2, None, 5, 7, None][: len(names)]
+
+
+def test_many_known_associations_in_a_row_are_only_counted():
+    pairs = pd.DataFrame(
+        {
+            "mirna": list("abcdefghij"),
+            "small_molecule": "x",
+            "probability": np.linspace(0.9, 0.0, 10),
+            "known": [True] * 6 + [False, True, True, False],
+            "rank": pd.Series([None] * 6 + [1, None, None, 2], dtype=object),
+        }
+    )
+    version = ModelVersion("toy", "1", 0)
+    table = _table(Ranking(version, rank_pairs(pairs, 2)), "small_molecule", "x")
+    names, probabilities = (list(table.columns[place].cells) for place in (1, 2))
+    assert names == ["6 miRNAs", "g", "h", "i", "j"]
+    assert probabilities[0] == "0.4000 to 0.9000"
+    assert list(table.columns[4].cells) == ["known", "", "known", "known", ""]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--mirna", "a", "--small-molecule", "b")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tuning.ranking import Ranking
+
+# As many known associations in a row are shown by name: a model scores most of them above all
+# unknown pairs, which are what is asked for.
+_KNOWN_BY_NAME = 5
 
 
 def predict(
@@ -30,7 +35,8 @@ def predict(
 ) -> None:
     """Rank the unknown pairs of one small molecule or one miRNA with a registered model.
 
-    Known associations appear where their score puts them, are marked, and take no rank.
+    Known associations appear where their score puts them, are marked, and take no rank; more than
+    five in a row are only counted, `--json` names them.
 
     In `--json`, `rank` counts the unknown pairs of this small molecule or miRNA and
     `network_rank` those of the whole network (the model's own column `rank`).
@@ -74,11 +80,19 @@ def _table(found: Ranking, kind: str, name: str) -> Table:
     table.add_column("probability", justify="right")
     table.add_column("rank in network", justify="right")
     table.add_column("association")
-    for row in found.pairs.to_dict(orient="records"):
-        ranks = [_text(row["rank"]), _text(row["network_rank"])]
-        mark, style = ("known", "dim") if row["known"] else ("", None)
-        shown = escape(str(row[column]))
-        table.add_row(ranks[0], shown, f"{row['probability']:.4f}", ranks[1], mark, style=style)
+    pairs = found.pairs.to_dict(orient="records")
+    for known, group in groupby(pairs, key=lambda row: row["known"]):
+        rows = list(group)
+        mark, style = ("known", "dim") if known else ("", None)
+        if known and len(rows) > _KNOWN_BY_NAME:
+            highest, lowest = rows[0]["probability"], rows[-1]["probability"]
+            span = f"{lowest:.4f} to {highest:.4f}"
+            table.add_row("", f"{len(rows)} {of}", span, "", mark, style=style)
+            continue
+        for row in rows:
+            ranks = [_text(row["rank"]), _text(row["network_rank"])]
+            shown = escape(str(row[column]))
+            table.add_row(ranks[0], shown, f"{row['probability']:.4f}", ranks[1], mark, style=style)
     return table
 
 

@@ -69,7 +69,8 @@ def _run(arguments: list[str], *, as_json: bool) -> None:
         # A misspelt option or a missing argument: shown the way every other input error is.
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "mmatune"
-        mended = InputError(error.format_message(), where=command, hint=f"see `{command} --help`")
+        message = error.format_message() or "name one of its commands"
+        mended = InputError(message, where=command, hint=f"see `{command} --help`")
         print_error(mended, as_json=as_json)
         sys.exit(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):

@@ -40,8 +40,8 @@ class PairScorer(PythonModel):
     - `known`: whether the pair was a known association in the training data
 
     Raises (on predict):
-        MlflowException: both columns are missing, `top` is less than 1, or names are not of this
-            network: a scoring server answers 400. There is no partial answer.
+        MlflowException: both columns or a single name are missing, `top` is less than 1, or names
+            are not of this network: a scoring server answers 400. There is no partial answer.
     """
 
     def load_context(self, context) -> None:
@@ -66,6 +66,12 @@ class PairScorer(PythonModel):
                 f"the input has no column {' and no column '.join(map(repr, missing))}; "
                 f"it needs {' or '.join(map(repr, INPUT_COLUMNS))}"
             )
+        for column in INPUT_COLUMNS:
+            if model_input[column].isna().any():
+                raise MlflowException.invalid_parameter_value(
+                    f"a row has no {column}: give both names in every row, or leave one column out"
+                    " and get the best pairs of each name in the other"
+                )
         rows = self.mirnas.get_indexer(model_input["mirna"])
         columns = self.small_molecules.get_indexer(model_input["small_molecule"])
         self._refuse_unknown_names(

@@ -81,6 +81,14 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
         assert part in " ".join(error.values())
 
 
+def test_a_group_without_a_command_is_one_clear_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "study") == 2
+    said = "error: mmatune study: name one of its commands - see `mmatune study --help`\n"
+    assert capsys.readouterr().err == said
+
+
 def test_train_and_baselines_speak_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

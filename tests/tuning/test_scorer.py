@@ -92,6 +92,12 @@ def test_missing_columns_are_named(scorer):
         scorer.predict(None, pd.DataFrame({"name": ["mir-1"]}))
 
 
+def test_a_row_that_lacks_a_name_is_no_unknown_name(scorer):
+    for asked in (pairs(("mir-1", "sm-1"), (None, "sm-1")), pd.DataFrame({"mirna": [np.nan]})):
+        with pytest.raises(MlflowException, match="a row has no mirna: give both names"):
+            scorer.predict(None, asked)
+
+
 def test_a_single_column_is_ranked(scorer, arrays):
     probability, known = arrays
     answer = scorer.predict(None, pd.DataFrame({"small_molecule": ["sm-7", "sm-2"]}), {"top": 3})

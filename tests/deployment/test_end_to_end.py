@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from model.protocols import HONEST
 from model.synthetic import demo
 from search_spaces.schema import SearchSpace
 from tests.deployment.browser import Window, window
-from tests.deployment.conftest import Server, from_debian
+from tests.deployment.conftest import Server, free_port, from_debian
 from tuning.plan import StudyPlan
 
 SPACE = {
     "description": "a small one, with a trial that diverges",
-    "schedule": {"report_every": 10, "first_rung": 10, "reduction_factor": 3},
+    # No rung below the full budget: which of two good trials ASHA stops depends on who comes first.
+    "schedule": {"report_every": 10, "first_rung": 30},
     "fixed": {"encoder.layers": 1, "encoder.norm": "none", "training.epochs": 30},
     "search": {
         "training.learning_rate": {"type": "choice", "choices": [0.01, 1e30]},
@@ -113,6 +115,22 @@ def test_runs_have_their_endings_and_whole_curves(mmatune: Any) -> None:
     assert [point.step for point in curve] == [10, 20, 30]
     (kept,) = client.list_artifacts(first.info.run_id, "checkpoint")
     assert kept.path.endswith(".safetensors")
+
+
+def test_the_study_shows_its_best_so_far_and_what_there_is_to_beat(mmatune: Any) -> None:
+    from tuning.mlflow_client import mlflow_client
+    from tuning.record import runs_of
+
+    client = mlflow_client()
+    experiment = client.get_experiment_by_name("first").experiment_id
+    (study,) = runs_of(client, experiment, "tags.kind = 'study'")
+    rows = mmatune("study", "show", "first")["rows"]
+    (first, second) = (row["auc"] for row in rows if row["kind"] == "trial")
+    assert first > second
+    curve = client.get_metric_history(study.info.run_id, "best_auc")
+    assert [point.value for point in curve] in ([first, first], [second, first])
+    (baseline,) = (row["auc"] for row in rows if row["kind"] == "baseline")
+    assert study.data.metrics["baseline_auc"] == baseline
 
 
 def test_the_study_is_listed_and_shown(mmatune: Any) -> None:
@@ -241,13 +259,30 @@ def test_a_model_of_somebody_else_takes_a_version_once_that_is_granted(
 def browser(tracked: Any) -> Iterator[Window]:
     """What somebody who may only read sees, and no script of a page fails."""
     from_debian("chromium", "chromium")
-    _, server = tracked
-    with window(server.url, READER) as shown:
+    home, server = tracked
+    reader = READER if server else None
+    with nullcontext(server.url) if server else started(home) as url, window(url, reader) as shown:
         yield shown
         assert shown.faults == []
 
 
-@ON_THE_SERVER
+@contextmanager
+def started(home: Path) -> Iterator[str]:
+    """`mmatune server` on the embedded store, and its address."""
+    command = [sys.executable, "-c", "from tuning.cli import main; main()", "server", "--json"]
+    with subprocess.Popen(
+        [*command, "--port", str(free_port())],
+        env={**os.environ, "MMATUNE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            yield json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["url"]
+        finally:
+            process.terminate()
+
+
 def test_the_pages_show_a_study_without_set_up(mmatune: Any, browser: Window) -> None:
     from tuning.mlflow_client import mlflow_client
     from tuning.mlflow_views import LEADERBOARD, TRIALS, view_path

@@ -6,6 +6,9 @@ import pytest
 
 from tests.reliability import pytest_addoption, pytest_configure  # noqa: F401
 
+# Checks that tests share say what they found, as those of the test files do.
+pytest.register_assert_rewrite("tests.tuning.survival", "tests.lab.studies")
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -42,7 +42,7 @@ def announce(event: dict[str, Any]) -> None:
             shown = {"values": {"status": values["status"]}}
         case "params" if "trials" in values:
             shown = {"values": {"trials": values["trials"]}}
-        case "reopen":
+        case "reopen" | "delete":
             shown = {}
         case _:
             return

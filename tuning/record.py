@@ -110,6 +110,10 @@ class StudyRecord:
         """Go on with a run that had ended, because its driver had."""
         self._write({"kind": "reopen", "run": run})
 
+    def delete(self, run: str) -> None:
+        """Take a run out of the record; MLflow keeps it among the deleted ones until its `gc`."""
+        self._write({"kind": "delete", "run": run})
+
     def log_params(self, run: str, params: Mapping[str, Any]) -> None:
         """All parameters in one request."""
         values = {name: str(value) for name, value in params.items()}

@@ -7,7 +7,7 @@ the study's folder. Nobody keeps ASHA's rungs (ray #30838): they are filled agai
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from model.protocols import Protocol
 from search_spaces.schema import SearchSpace
 from tuning.cluster.shared_storage import open_storage, study_storage
 from tuning.ending import METRIC, Ending
-from tuning.home import study_folder
+from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import StudyPlan
 from tuning.record import StudyRecord, runs_of
 from tuning.spool import KEY
@@ -25,7 +25,11 @@ from tuning.spool import KEY
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-RAY_TRIAL = "ray_trial"  # tag of a trial's run: Ray Tune's id of the trial
+# Ray Tune's id of a trial: tag of its run, attribute of Optuna's trial.
+RAY_TRIAL = "ray_trial"
+AGAIN = (
+    "again"  # attribute of an Optuna trial: the number of the one that it is suggested again for
+)
 RAY_FOLDER = "ray"  # Ray Tune's, in the study's storage
 _FILE = "plan.json"
 
@@ -147,6 +151,44 @@ def reopen(client: MlflowClient, plan: StudyPlan) -> tuple[StudyRecord, Progress
     return record, Progress(
         {trial: run.data.tags[KEY] for trial, run in trials.items()},
         tuple(sorted(points, key=lambda point: (point.time, point.epoch))),
+    )
+
+
+def begin_unknown_anew(
+    study: str, record: StudyRecord, progress: Progress, known: Collection[str]
+) -> Progress:
+    """Forget trials that began after Ray Tune's last snapshot; the same is suggested again.
+
+    Ray Tune writes a snapshot every ten seconds and at every checkpoint. When the driver dies it
+    may not know of a trial that has a suggestion of Optuna's and a run of MLflow's already, and
+    begins another in its place. So the run is deleted, and the suggestion, which may be a starting
+    point that nobody else makes, is to come once more.
+
+    Args:
+        known: the trials in the snapshot, by Ray Tune's id.
+
+    Returns:
+        The progress of those.
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    for trial in progress.runs.keys() - known:
+        record.delete(progress.runs[trial])
+    suggestions = optuna.load_study(study_name=study, storage=optuna_storage_url())
+    suggested = suggestions.get_trials(deepcopy=False)
+    again = {one.user_attrs.get(AGAIN) for one in suggested}
+    for one in suggested:
+        begun = one.state in (TrialState.RUNNING, TrialState.FAIL)
+        if begun and one.user_attrs.get(RAY_TRIAL) not in known and one.number not in again:
+            if one.state is TrialState.RUNNING:
+                suggestions.tell(one.number, state=TrialState.FAIL)
+            # It may have been cut off before all of a starting point was suggested.
+            params = {**one.system_attrs.get("fixed_params", {}), **one.params}
+            suggestions.enqueue_trial(params, user_attrs={AGAIN: one.number})
+    return Progress(
+        {trial: run for trial, run in progress.runs.items() if trial in known},
+        tuple(point for point in progress.points if point.ray_trial in known),
     )
 
 

@@ -18,7 +18,7 @@ from tuning.memory import killed_for_memory_is_dead
 from tuning.plan import StudyPlan
 from tuning.ray_session import Resources
 from tuning.record import StudyRecord
-from tuning.resumption import RAY_FOLDER, Progress
+from tuning.resumption import RAY_FOLDER, Progress, begin_unknown_anew
 from tuning.snapshot import put_back_snapshot
 from tuning.waiting_trials import waiting_trials_are_tried_again
 
@@ -62,8 +62,6 @@ def search(
         patience=_PATIENCE,
     )
     trainable = tune.with_resources(trainable, tune.PlacementGroupFactory([resources.bundle]))
-    callback = RecordTrials(record, plan.space, table, progress)
-    scheduler = StudyScheduler(plan.space, progress.points if progress else ())
     storage = study_storage(plan.name, plan.storage)
     # Ray Tune prints a banner to stdout, where only a command's one document belongs.
     with (
@@ -75,12 +73,16 @@ def search(
         if progress:
             put_back_snapshot(plan.name, f"{storage}/{RAY_FOLDER}")
             tuner = tune.Tuner.restore(f"{storage}/{RAY_FOLDER}", trainable)
-            # Ray Tune would take the pickled ones: rungs that are empty, a record without a client.
             restored: Any = tuner._local_tuner
-            restored._tune_config.scheduler = scheduler
+            known = {trial.trial_id for trial in restored._experiment_analysis.trials}
+            progress = begin_unknown_anew(plan.name, record, progress, known)
+            callback = RecordTrials(record, plan.space, table, progress)
+            # Ray Tune would take the pickled ones: rungs that are empty, a record without a client.
+            restored._tune_config.scheduler = StudyScheduler(plan.space, progress.points)
             restored._run_config.callbacks = [callback]
             tuner.fit()
             return callback.trials, asked.is_set()
+        callback = RecordTrials(record, plan.space, table)
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
@@ -90,7 +92,7 @@ def search(
                     sampler=optuna.samplers.TPESampler(seed=plan.seed),
                     storage_url=optuna_storage_url(),
                 ),
-                scheduler=scheduler,
+                scheduler=StudyScheduler(plan.space),
                 num_samples=plan.trials,
                 max_concurrent_trials=resources.at_once,
                 reuse_actors=True,

@@ -16,6 +16,7 @@ from ray.tune.search.optuna import OptunaSearch
 from search_spaces.distributions import distributions
 from search_spaces.schema import SearchSpace
 from tuning.ending import METRIC, Ending, ending
+from tuning.resumption import RAY_TRIAL
 
 
 class _Unhurried(sqlite3.Connection):
@@ -61,6 +62,13 @@ class StudySearch(OptunaSearch):
                 storage_url, engine_kwargs={"connect_args": {"factory": _Unhurried}}
             ),
         )
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        """As Optuna asks; its trial says for which of Ray Tune's trials that was."""
+        suggested: dict[str, Any] | None = super().suggest(trial_id)
+        if suggested is not None:
+            self._ot_trials[trial_id].set_user_attr(RAY_TRIAL, trial_id)
+        return suggested
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record one point of the trial's curve, with the epoch as its step."""
@@ -121,6 +129,6 @@ class StudySearch(OptunaSearch):
                 params=known.params,
                 distributions=known.distributions,
                 intermediate_values={**known.intermediate_values, result["epoch"]: result[METRIC]},
-                user_attrs={"resumed": known.number},
+                user_attrs={**known.user_attrs, "resumed": known.number},
             )
         )

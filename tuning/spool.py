@@ -202,6 +202,8 @@ def _tell_some(
         client.update_run(run_id, "RUNNING")
         for tag in client.get_run(run_id).data.tags.keys() & {"status", "reason"}:
             client.delete_tag(run_id, tag)
+    elif kind == "delete":
+        client.delete_run(run_id)
     elif kind == "text":
         client.log_text(run_id, event["text"], event["file"])
     elif kind == "file":

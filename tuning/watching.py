@@ -47,6 +47,8 @@ class Replay:
             self.table.report(event["run"], {"epoch": event["step"], METRIC: values[METRIC]})
         elif event["kind"] == "reopen":
             self.table.rows[event["run"]]["status"] = "running"
+        elif event["kind"] == "delete":
+            del self.table.rows[event["run"]]
         elif event["kind"] == "tags" and "status" in values:
             self.table.end(event["run"], Ending(values["status"]))
 

@@ -94,9 +94,9 @@ def wait_for(what: str, seconds: float, condition: Any) -> Any:
 
 @contextmanager
 def started_study(
-    machines: Lab, head: Host, path: Path, trials: int
+    machines: Lab, head: Host, path: Path, name: str, trials: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A study named ``lab``, driven by `ray exec`; what it prints is in the lab's `study.log`."""
+    """A study driven by `ray exec`; what it prints is in the lab's folder, see `said`."""
     space = {
         "description": "trials long enough to lose a machine in the middle",
         "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
@@ -106,9 +106,9 @@ def started_study(
         "start_with": [{"encoder.dropout": 0.1}] * trials,
     }
     head.path(f"{HOME}/space.yaml").write_text(yaml.safe_dump(space))
-    command = f"mmatune tune demo --space ~/space.yaml --trials {trials} --name lab"
-    command += " --address auto --json > ~/answer.json"
-    with (machines.folder / "study.log").open("wb") as log:
+    command = f"mmatune tune demo --space ~/space.yaml --trials {trials} --name {name}"
+    command += f" --address auto --json > ~/{name}.json"
+    with (machines.folder / f"{name}.log").open("wb") as log:
         driver = subprocess.Popen(
             [RAY, "exec", str(path), command],
             cwd=path.parent,
@@ -124,21 +124,26 @@ def started_study(
             driver.wait()
 
 
-def answer(head: Host) -> dict[str, Any]:
+def said(machines: Lab, name: str) -> str:
+    """What the study has printed so far."""
+    return (machines.folder / f"{name}.log").read_text()
+
+
+def answer(head: Host, name: str) -> dict[str, Any]:
     """What `tune --json` said."""
-    return json.loads(head.path(f"{HOME}/answer.json").read_text())
+    return json.loads(head.path(f"{HOME}/{name}.json").read_text())
 
 
-def events(home: Path) -> list[dict[str, Any]]:
+def events(home: Path, name: str) -> list[dict[str, Any]]:
     """The record of the study under the home folder of mmatune."""
-    path = home / "studies/lab/record/events.jsonl"
+    path = home / "studies" / name / "record" / "events.jsonl"
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
     return [json.loads(line) for line in lines]
 
 
-def curves(home: Path) -> dict[str, Curve]:
+def curves(home: Path, name: str) -> dict[str, Curve]:
     """What each trial measured, in the order in which it was recorded."""
-    found = events(home)
+    found = events(home, name)
     trials: dict[str, Curve] = {
         one["run"]: [] for one in found if one["kind"] == "open" and one["params"]
     }
@@ -148,14 +153,14 @@ def curves(home: Path) -> dict[str, Curve]:
     return {run: curve for run, curve in trials.items() if curve}
 
 
-def far(home: Path) -> set[str]:
+def far(home: Path, name: str) -> set[str]:
     """The trials that have saved a checkpoint after the first rung."""
-    return {run for run, curve in curves(home).items() if curve[-1][0] >= CHECKPOINTED}
+    return {run for run, curve in curves(home, name).items() if curve[-1][0] >= CHECKPOINTED}
 
 
-def they_went_on_from_their_checkpoints(home: Path) -> set[str]:
+def they_went_on_from_their_checkpoints(home: Path, name: str) -> set[str]:
     """The trials that moved; none of them trained anew what a checkpoint had."""
-    again = {run: moved(curve) for run, curve in curves(home).items() if moved(curve)}
+    again = {run: moved(curve) for run, curve in curves(home, name).items() if moved(curve)}
     assert again, "no trial moved"
     for starts in again.values():
         for step, share in starts:
@@ -199,13 +204,13 @@ def trains_on(host: Host) -> bool:
     return any(row[0] in family and "ImplicitFunc" in row[2] for row in rows if len(row) > 2)
 
 
-def nothing_is_lost(document: dict[str, Any], trials: int, storage: Path) -> None:
+def nothing_is_lost(document: dict[str, Any], name: str, trials: int, storage: Path) -> None:
     """Every trial is accounted for once, under this process's `MMATUNE_HOME`.
 
     Args:
         document: what the command answered that ended the study.
         storage: where the cluster keeps checkpoints, or a copy of it.
     """
-    runs = accounted_for_once("lab", trials, storage / "lab")
+    runs = accounted_for_once(name, trials, storage / name)
     assert {run.data.tags["status"] for run in runs} <= {"finished", "stopped early"}
-    assert document["model"]["version"] == 1
+    assert document["model"]["name"] == "demo"

@@ -36,6 +36,7 @@ from tests.lab.studies import (
     fill_in,
     nothing_is_lost,
     run,
+    said,
     started_study,
     they_went_on_from_their_checkpoints,
     trains_on,
@@ -107,7 +108,6 @@ def aws() -> Iterator[Account]:
 
 
 @pytest.mark.cluster
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.survives(
     "AWS takes a spot machine back",
@@ -128,26 +128,26 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     head = lab.hosts[running["InstanceId"]]
     only_ssh_is_open(aws, running["PublicIpAddress"])
     home = head.path("/mnt/mmatune")
-    with started_study(lab, head, path, TRIALS) as study:
+    with started_study(lab, head, path, "spot", TRIALS) as study:
 
         def one_is_far() -> set[str]:
-            assert study.poll() is None, (lab.folder / "study.log").read_text()
-            return far(home)
+            assert study.poll() is None, said(lab, "spot")
+            return far(home, "spot")
 
         before = wait_for("a checkpoint", 240, one_is_far)
         lap("a trial has a checkpoint")
         workers = [lab.hosts[one] for one in spot(aws, "running") if one in lab.hosts]
         victim = next(host.name for host in workers if host.runs and trains_on(host))
         aws.client("ec2").terminate_instances(InstanceIds=[victim])
-        assert study.wait(timeout=300) == 0, (lab.folder / "study.log").read_text()
+        assert study.wait(timeout=300) == 0, said(lab, "spot")
         lap("the study has ended")
-    assert they_went_on_from_their_checkpoints(home) & before
-    said = answer(head)
+    assert they_went_on_from_their_checkpoints(home, "spot") & before
+    answered = answer(head, "spot")
     ever = {one["InstanceId"] for one in aws.instances()} - {head.name}
     assert ever == set(spot(aws))
     assert len(ever) == TRIALS + 1, "one for each trial, and one for the one that was lost"
     kept = aws.copy_of_the_bucket() / "mmatune"
-    assert list(kept.glob("lab/ray/*/checkpoint_*"))
+    assert list(kept.glob("spot/ray/*/checkpoint_*"))
     wait_for("idle machines to go", 150, lambda: len(aws.instances("pending", "running")) == 1)
     lap("idle machines are gone")
     run(lab, path, RAY, "down", "-y", str(path))
@@ -155,7 +155,7 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     wait_for("their end", 30, lambda: not any(host.runs for host in lab.hosts.values()))
     lap("all are gone")
     monkeypatch.setenv("MMATUNE_HOME", str(aws.copy_of_the_volume()))
-    nothing_is_lost(said, TRIALS, kept)
+    nothing_is_lost(answered, "spot", TRIALS, kept)
 
 
 @pytest.mark.cluster

@@ -1,4 +1,4 @@
-"""`ray up cluster-local.yaml` on three hosts, and a study over them that loses one of them."""
+"""`ray up cluster-local.yaml` on three hosts, and studies over them that lose one of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tests.lab.studies import (
     fill_in,
     nothing_is_lost,
     run,
+    said,
     started_study,
     they_went_on_from_their_checkpoints,
     trains_on,
@@ -34,8 +36,11 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 TRIALS = 4
 
+# One cluster for all tests, in their order here: to set one up takes a minute. Each leaves it with
+# all of its machines, but for the last one.
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def machines() -> Iterator[Lab]:
     """A head and two workers, set up by nobody yet."""
     if reason := why_not():
@@ -46,7 +51,9 @@ def machines() -> Iterator[Lab]:
         yield made
 
 
+@pytest.fixture(scope="module")
 def filled_in(machines: Lab) -> Path:
+    """The cluster file as the user of these machines has it."""
     hosts = machines.hosts
     path = fill_in(
         "cluster-local.yaml",
@@ -64,6 +71,15 @@ def filled_in(machines: Lab) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def cluster(machines: Lab, filled_in: Path) -> Path:
+    """The cluster file of a cluster that is up."""
+    check(machines, filled_in)
+    up(machines, filled_in)
+    wait_for("three machines", 120, lambda: alive(machines) == 3)
+    return filled_in
+
+
 def home(head: Host) -> Path:
     """On its disk: SQLite would follow the link of `Host.path` to our own root."""
     return head.folder / HOME.relative_to("/") / "mmatune-home"
@@ -73,117 +89,30 @@ def alive(machines: Lab) -> int:
     """How many machines Ray has."""
     script = "import ray; ray.init('auto', logging_level=50);"
     script += " print('alive', sum(node['Alive'] for node in ray.nodes()))"
-    said = machines.ssh(machines.hosts["head"], f'. ~/.bashrc; python -c "{script}"')
-    found = re.search(r"^alive (\d+)$", said.stdout, re.M)
+    printed = machines.ssh(machines.hosts["head"], f'. ~/.bashrc; python -c "{script}"')
+    found = re.search(r"^alive (\d+)$", printed.stdout, re.M)
     return int(found[1]) if found else 0
 
 
-@pytest.fixture
-def cluster(machines: Lab) -> Path:
-    """The cluster file of a cluster that is up."""
-    path = filled_in(machines)
-    check(machines, path)
-    up(machines, path)
-    wait_for("three machines", 120, lambda: alive(machines) == 3)
-    return path
-
-
-@pytest.fixture
-def study(machines: Lab, cluster: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A study that is under way; each of three trials has saved a checkpoint."""
+@contextmanager
+def under_way(machines: Lab, cluster: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A study of which each of three trials has saved a checkpoint."""
     head = machines.hosts["head"]
-    with started_study(machines, head, cluster, TRIALS) as driver:
+    with started_study(machines, head, cluster, name, TRIALS) as driver:
 
         def three_are_far() -> bool:
-            assert driver.poll() is None, (machines.folder / "study.log").read_text()
-            return len(far(home(head))) >= 3
+            assert driver.poll() is None, said(machines, name)
+            return len(far(home(head), name)) >= 3
 
         wait_for("checkpoints", 200, three_are_far)
         yield driver
 
 
-def lose_power(machines: Lab, host: Host) -> None:
-    machines.power_off(host)
-
-
-def lose_network(machines: Lab, host: Host) -> None:
-    machines.cut(host)
-
-
-@pytest.mark.survives(
-    "a worker's host loses its power or its network",
-    "its trials go on from their last checkpoints on other hosts; once the network is back, so is"
-    " the host",
-)
-@pytest.mark.parametrize("fault", [lose_power, pytest.param(lose_network, marks=pytest.mark.slow)])
-def test_a_study_outlives_one_of_its_machines(
-    fault: Callable[[Lab, Host], None],
-    machines: Lab,
-    cluster: Path,
-    study: subprocess.Popen[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    head, victim = machines.hosts["head"], machines.hosts["worker1"]
-    nobody_outside_reaches(head)
-    assert trains_on(victim)
-    before = set(curves(home(head)))
-    fault(machines, victim)
-    assert study.wait(timeout=300) == 0, (machines.folder / "study.log").read_text()
-    assert they_went_on_from_their_checkpoints(home(head)) <= before
-    monkeypatch.setenv("MMATUNE_HOME", str(home(head)))
-    nothing_is_lost(answer(head), TRIALS, machines.shared / "mmatune")
-    if fault is lose_network:
-        machines.mend(victim)
-        wait_for("it to be back", 240, lambda: alive(machines) == 3)
-    run(machines, cluster, RAY, "down", "-y", str(cluster))
-    assert "raylet" not in machines.ssh(head, "ps -A -o comm=").stdout
-
-
-@pytest.mark.slow
-@pytest.mark.survives(
-    "the head loses its power, with the driver",
-    "`ray up` starts it again, `tune --resume` goes on with what its disk and the shared folder"
-    " hold",
-)
-def test_a_study_outlives_its_head(
-    machines: Lab,
-    cluster: Path,
-    study: subprocess.Popen[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The driver dies with it; `ray up` and `--resume` go on from what was on its disk."""
+def all_went_on(machines: Lab, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The study has ended, and every trial of it is accounted for once."""
     head = machines.hosts["head"]
-    before = events(home(head))
-    machines.power_off(head)
-    study.wait(timeout=120)
-    machines.power_on(head)
-    up(machines, cluster)
-    wait_for("three machines", 200, lambda: alive(machines) == 3)
-    command = "mmatune tune demo --name lab --address auto --resume --json > ~/answer.json"
-    run(machines, cluster, RAY, "exec", str(cluster), command, seconds=300)
-    ended = {one["run"] for one in before if one["kind"] == "close" and one["status"] == "FINISHED"}
-    after = events(home(head))[len(before) :]
-    assert not {one["run"] for one in after if one["kind"] == "metrics"} & ended
     monkeypatch.setenv("MMATUNE_HOME", str(home(head)))
-    nothing_is_lost(answer(head), TRIALS, machines.shared / "mmatune")
-
-
-def nobody_outside_reaches(head: Host) -> None:
-    """MLflow and Ray's dashboard answer on the head itself alone."""
-    for port in (5000, 8265):
-        with pytest.raises(OSError, match="refused"):
-            socket.create_connection((head.address, port), timeout=5)
-
-
-def test_a_broken_set_up_is_seen(machines: Lab) -> None:
-    path = filled_in(machines)
-    constraints = path.parent / "constraints.txt"
-    text = constraints.read_text()
-    pinned = next(line for line in text.splitlines() if line.startswith("ray=="))
-    constraints.write_text(text.replace(pinned, "ray==2.9.0"))
-    said = r"pip install(.|\n)*No matching distribution found for ray"
-    with pytest.raises(AssertionError, match=said):
-        up(machines, path)
+    nothing_is_lost(answer(head, name), name, TRIALS, machines.shared / "mmatune")
 
 
 @pytest.mark.skipif(bool(why_not()), reason=str(why_not()))
@@ -193,3 +122,91 @@ def test_a_lab_leaves_nothing_behind() -> None:
         assert made.ssh(host, "hostname").stdout.strip() == "alone"
         assert left_behind(made)
     assert os.path.ismount("/mnt") is False
+
+
+def test_a_broken_set_up_is_seen(machines: Lab, filled_in: Path) -> None:
+    constraints = filled_in.parent / "constraints.txt"
+    text = constraints.read_text()
+    pinned = next(line for line in text.splitlines() if line.startswith("ray=="))
+    constraints.write_text(text.replace(pinned, "ray==2.9.0"))
+    why = r"pip install(.|\n)*No matching distribution found for ray"
+    with pytest.raises(AssertionError, match=why):
+        up(machines, filled_in)
+    constraints.write_text(text)
+
+
+def test_nobody_outside_reaches_its_services(machines: Lab, cluster: Path) -> None:
+    """MLflow and Ray's dashboard answer on the head itself alone."""
+    head = machines.hosts["head"]
+    for port in (5000, 8265):
+        assert machines.ssh(head, f"timeout 5 bash -c '</dev/tcp/127.0.0.1/{port}'").returncode == 0
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((head.address, port), timeout=5)
+
+
+@pytest.mark.survives(
+    "a worker's host is cut off the network",
+    "its trials go on from their last checkpoints on other hosts; once the network is back, so is"
+    " the host",
+)
+def test_a_study_outlives_the_network_of_a_worker(
+    machines: Lab, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, victim = machines.hosts["head"], machines.hosts["worker1"]
+    with under_way(machines, cluster, "network") as study:
+        assert trains_on(victim)
+        before = set(curves(home(head), "network"))
+        machines.cut(victim)
+        assert study.wait(timeout=300) == 0, said(machines, "network")
+    assert they_went_on_from_their_checkpoints(home(head), "network") <= before
+    all_went_on(machines, "network", monkeypatch)
+    machines.mend(victim)
+    wait_for("it to be back", 240, lambda: alive(machines) == 3)
+
+
+@pytest.mark.survives(
+    "the head loses its power, with the driver",
+    "`ray up` starts it again, `tune --resume` goes on with what its disk and the shared folder"
+    " hold",
+)
+def test_a_study_outlives_its_head(
+    machines: Lab, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = machines.hosts["head"]
+    with under_way(machines, cluster, "headless") as study:
+        before = events(home(head), "headless")
+        machines.power_off(head)
+        study.wait(timeout=120)
+    machines.power_on(head)
+    up(machines, cluster)
+    wait_for("three machines", 200, lambda: alive(machines) == 3)
+    command = "mmatune tune demo --name headless --address auto --resume --json > ~/headless.json"
+    run(machines, cluster, RAY, "exec", str(cluster), command, seconds=300)
+    ended = {one["run"] for one in before if one["kind"] == "close" and one["status"] == "FINISHED"}
+    after = events(home(head), "headless")[len(before) :]
+    assert not {one["run"] for one in after if one["kind"] == "metrics"} & ended
+    all_went_on(machines, "headless", monkeypatch)
+
+
+@pytest.mark.survives(
+    "a worker's host loses its power",
+    "its trials go on from their last checkpoints on other hosts",
+)
+def test_a_study_outlives_the_power_of_a_worker(
+    machines: Lab, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, victim = machines.hosts["head"], machines.hosts["worker1"]
+    with under_way(machines, cluster, "power") as study:
+        assert trains_on(victim)
+        before = set(curves(home(head), "power"))
+        machines.power_off(victim)
+        assert study.wait(timeout=300) == 0, said(machines, "power")
+    assert they_went_on_from_their_checkpoints(home(head), "power") <= before
+    all_went_on(machines, "power", monkeypatch)
+
+
+def test_ray_down_ends_ray(machines: Lab, cluster: Path) -> None:
+    """Last, and with one machine lost."""
+    head = machines.hosts["head"]
+    run(machines, cluster, RAY, "down", "-y", str(cluster))
+    assert "raylet" not in machines.ssh(head, "ps -A -o comm=").stdout

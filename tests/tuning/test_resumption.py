@@ -5,16 +5,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 from ray.cluster_utils import Cluster
 
 from model.errors import InputError
 from model.synthetic import demo
 from tests.tuning.survival import SPACE, begin, events, nothing_is_lost, resume
-from tuning.resumption import Point, read_plan
+from tuning.home import optuna_storage_url
+from tuning.resumption import RAY_TRIAL, Point, Progress, begin_unknown_anew, read_plan
 from tuning.scheduler import StudyScheduler
 from tuning.study import resume_study
 
@@ -39,6 +45,10 @@ def begun(measured_home: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]
 def test_a_killed_study_goes_on_and_ends_as_if_nothing_had_been(
     number: signal.Signals, begun: subprocess.Popen[str], home: Path
 ) -> None:
+    if number == signal.SIGKILL:  # at the worst time: Ray Tune has not written down that it began
+        while not has_begun(home, "trial-004"):
+            assert begun.poll() is None
+            time.sleep(0.01)
     os.kill(begun.pid, number)
     begun.communicate(timeout=90)
     before = events(home)
@@ -92,6 +102,11 @@ def test_a_killed_raylet_costs_no_trial(measured_home: Path, tmp_path: Path) -> 
     nothing_is_lost(json.loads(stdout), tmp_path / "shared")
 
 
+def has_begun(home: Path, trial: str) -> bool:
+    opened = [one["tags"]["mlflow.runName"] for one in events(home) if one["kind"] == "open"]
+    return trial in opened
+
+
 def trains_under(raylet: int) -> bool:
     """Whether a trial's process is a child of it, and so will end with it."""
     listed = subprocess.run(
@@ -126,10 +141,35 @@ def test_what_cannot_be_gone_on_with_is_refused(
         assert said in capsys.readouterr().err
 
 
+def test_what_ray_tune_does_not_know_is_forgotten_and_suggested_again_once(home: Path) -> None:
+    url = optuna_storage_url()
+    study = optuna.create_study(study_name="cut", storage=url, direction="maximize")
+    study.enqueue_trial({"x": 0.125, "y": 0.25})
+    half, whole, ended = study.ask(), study.ask(), study.ask()
+    half.suggest_float("x", 0, 1)  # the driver died before it asked for y, and told whose it is
+    for trial, name in ((whole, "whole"), (ended, "ended")):
+        trial.set_user_attr(RAY_TRIAL, name)
+        trial.suggest_float("x", 0, 1)
+    study.tell(ended, state=TrialState.FAIL)
+    points = (Point("ended", 10, 0.5, 1), Point("whole", 10, 0.6, 2))
+    progress = Progress({"ended": "run 1", "whole": "run 2"}, points)
+    deleted: list[str] = []
+    record: Any = SimpleNamespace(delete=deleted.append)
+    known = begin_unknown_anew("cut", record, progress, {"ended"})
+    assert known == Progress({"ended": "run 1"}, points[:1])
+    assert deleted == ["run 2"]
+    # Another driver dies before anything was suggested.
+    assert begin_unknown_anew("cut", record, known, {"ended"}) == known
+    assert deleted == ["run 2"]
+    states = [trial.state.name for trial in optuna.load_study(study_name="cut", storage=url).trials]
+    assert states == ["FAIL"] * 3 + ["WAITING"] * 2
+    again = study.ask()
+    assert (again.suggest_float("x", 0, 1), again.suggest_float("y", 0, 1)) == (0.125, 0.25)
+    assert study.ask().suggest_float("x", 0, 1) == whole.params["x"]
+
+
 def test_rungs_are_filled_again_from_the_curves() -> None:
     """The same decision about the next trial as from a scheduler that saw all results itself."""
-    from types import SimpleNamespace
-
     from search_spaces.schema import SearchSpace
 
     space = SearchSpace.model_validate(SPACE)

@@ -23,7 +23,7 @@ from tests.tuning.survival import accounted_for_once
 from tuning.ending import Ending
 from tuning.mlflow_client import mlflow_client
 from tuning.record import StudyRecord, runs_of
-from tuning.spool import pending, tell
+from tuning.spool import pending, refused, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = [(name, epoch) for name in ("a", "b") for epoch in (5, 10, 15)]
@@ -54,7 +54,7 @@ class Flaky:
 
 
 def written(folder: Path, name: str, tmp_path: Path) -> tuple[Any, StudyRecord]:
-    """A record of two trials that nobody has told yet."""
+    """A record of two trials, and of one that was deleted, that nobody has told yet."""
     client = mlflow_client()
     record = StudyRecord.create(
         client,
@@ -76,6 +76,7 @@ def written(folder: Path, name: str, tmp_path: Path) -> tuple[Any, StudyRecord]:
         record.log_json(run, {"of": trial}, "note.json")
         record.close(run, Ending.STOPPED, reason="at a rung")
     checkpoint.unlink()
+    record.delete(record.open_child("trial", "c", {"mask.rate": 0.5}))
     return client, record
 
 
@@ -111,6 +112,7 @@ def test_a_call_lost_anywhere_is_made_again_and_nothing_doubled(
             assert pending(folder)
             tell(folder, client, record.experiment_id)
         assert not pending(folder)
+        assert not refused(folder)
         check(client, record, tmp_path)
         assert not list((folder / "files").iterdir())
         if not lost:
@@ -137,8 +139,6 @@ def test_a_line_cut_by_the_death_of_its_process_is_no_event(home: Path, tmp_path
 
 
 def test_a_refused_request_is_kept_and_holds_up_nothing(home: Path, tmp_path: Path) -> None:
-    from tuning.spool import refused
-
     folder = tmp_path / "spool"
     client, record = written(folder, "refused", tmp_path)
     lines = (folder / "events.jsonl").read_text().splitlines()

@@ -32,7 +32,7 @@ def record(study: str) -> StudyRecord:
 
 
 def drive(one: StudyRecord) -> None:
-    """What the driver of a study writes: two baselines, three trials, and another driver."""
+    """What drivers of a study write: two baselines, four trials, one of which is deleted."""
     from tuning.ending import Ending
 
     params = Configuration().dotted()
@@ -46,8 +46,10 @@ def drive(one: StudyRecord) -> None:
         for place, run in enumerate(runs):
             one.log_metrics(run, {"auc": 0.5 + place / 10 + epoch / 1000}, step=epoch)
     one.close(runs[0], Ending.STOPPED)
+    forgotten = one.open_child("trial", "trial-004", params)
     # The driver died. The next one goes on with the second trial; of the third it knows nothing.
     one.reopen("own")
+    one.delete(forgotten)
     one.reopen(runs[1])
     one.log_metrics(runs[1], {"auc": float("nan")}, step=30)
     one.log_metrics(runs[1], {"auc": 0.7}, step=40)

@@ -94,13 +94,13 @@ def wait_for(what: str, seconds: float, condition: Any) -> Any:
 
 @contextmanager
 def started_study(
-    machines: Lab, head: Host, path: Path, name: str, trials: int
+    machines: Lab, head: Host, path: Path, name: str, trials: int, *, epochs: int = 700
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A study driven by `ray exec`; what it prints is in the lab's folder, see `said`."""
     space = {
         "description": "trials long enough to lose a machine in the middle",
         "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
-        "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": 700},
+        "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": epochs},
         "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
         # Alike, so that ASHA stops none of them and each has a machine to lose.
         "start_with": [{"encoder.dropout": 0.1}] * trials,

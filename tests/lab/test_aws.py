@@ -49,6 +49,7 @@ pytest.importorskip("moto.server", reason="moto plays AWS")
 from tests.lab.aws import BUCKET, Account, account
 
 TRIALS = 2
+EPOCHS = 1200  # so many that both trials train still when Ray knows that one machine is gone
 IDLE_MINUTES = 0.4
 
 
@@ -108,6 +109,7 @@ def aws() -> Iterator[Account]:
 
 
 @pytest.mark.cluster
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.survives(
     "AWS takes a spot machine back",
@@ -128,7 +130,7 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     head = lab.hosts[running["InstanceId"]]
     only_ssh_is_open(aws, running["PublicIpAddress"])
     home = head.path("/mnt/mmatune")
-    with started_study(lab, head, path, "spot", TRIALS) as study:
+    with started_study(lab, head, path, "spot", TRIALS, epochs=EPOCHS) as study:
 
         def one_is_far() -> set[str]:
             assert study.poll() is None, said(lab, "spot")

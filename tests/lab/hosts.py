@@ -127,12 +127,15 @@ class Lab:
         name, address = host.name, host.address
         wire = self._wire(host)
         space = f"{self.bridge}-{name}"
+        # As before a loss of power: others would look for it at its old one for up to a minute.
+        mac = f"02:00:00:00:00:{list(self.hosts).index(name) + 1:02x}"
         for line in (
             f"netns add {space}",
             f"link add {wire} type veth peer name eth0 netns {space}",
             f"link set {wire} master {self.bridge}",
             f"link set {wire} up",
             f"-n {space} link set lo up",
+            f"-n {space} link set eth0 address {mac}",
             f"-n {space} link set eth0 up",
             f"-n {space} address add {address}/24 dev eth0",
             f"-n {space} route add default via {self.subnet}.1",

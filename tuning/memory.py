@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tuning.replaced import replaced
+
 # In the line of Ray's message that says how much of how much was used; a page of advice follows.
 LOW = "running low on memory"
 
@@ -28,8 +30,5 @@ def killed_for_memory_is_dead() -> Iterator[None]:
             exception = RayActorError(error_msg=str(exception))
         handle(manager, tracked_actor_task, exception)
 
-    manager_class._actor_task_failed = handle_kill
-    try:
+    with replaced(manager_class, "_actor_task_failed", handle_kill):
         yield
-    finally:
-        manager_class._actor_task_failed = handle

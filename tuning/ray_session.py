@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from model.errors import InputError
 from tuning.cluster.capacity import cluster_capacity
+from tuning.replaced import replaced
 
 # Read when Ray starts or is imported. A user's own setting wins.
 _ENVIRONMENT = {
@@ -98,12 +99,8 @@ def _on_loopback() -> Iterator[None]:
     """
     from ray._private import ray_constants
 
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
+    with replaced(ray_constants, "ENABLE_RAY_CLUSTER", False):
         yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def ray_address(address: str | None) -> str:

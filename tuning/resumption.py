@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 # Ray Tune's id of a trial: tag of its run, attribute of Optuna's trial.
 RAY_TRIAL = "ray_trial"
-AGAIN = (
-    "again"  # attribute of an Optuna trial: the number of the one that it is suggested again for
-)
+AGAIN = "again"  # attribute of an Optuna trial: the number of the one it is suggested again for
 RAY_FOLDER = "ray"  # Ray Tune's, in the study's storage
 _FILE = "plan.json"
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tuning.replaced import replaced
+
 
 @contextmanager
 def waiting_trials_are_tried_again() -> Iterator[None]:
@@ -26,8 +28,5 @@ def waiting_trials_are_tried_again() -> Iterator[None]:
             controller._set_trial_status(trial, Trial.RUNNING)
         handle(controller, trial, exception)
 
-    controller_class._process_trial_failure = handle_as_running
-    try:
+    with replaced(controller_class, "_process_trial_failure", handle_as_running):
         yield
-    finally:
-        controller_class._process_trial_failure = handle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -227,3 +228,20 @@ def make_bucket(environment: dict[str, str]) -> None:
         Bucket="mmatune-test",
         CreateBucketConfiguration={"LocationConstraint": environment["AWS_DEFAULT_REGION"]},
     )
+
+
+@contextmanager
+def embedded_server(home: Path) -> Iterator[str]:
+    """`mmatune server` on the embedded store, and its address."""
+    command = [sys.executable, "-c", "from tuning.cli import main; main()", "server", "--json"]
+    with subprocess.Popen(
+        [*command, "--port", str(free_port())],
+        env={**os.environ, "MMATUNE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            yield json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["url"]
+        finally:
+            process.terminate()

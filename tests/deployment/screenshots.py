@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from tests.deployment.browser import Window, window
-from tests.deployment.conftest import free_port
+from tests.deployment.conftest import embedded_server
+from tuning.home import home
 from tuning.leaderboard import leaderboard_rows
 from tuning.mlflow_client import mlflow_client
 from tuning.mlflow_views import LEADERBOARD, view_path
@@ -59,24 +59,9 @@ def take_all(shown: Window, study: str) -> None:
 
 def main(study: str) -> None:
     FOLDER.mkdir(exist_ok=True)
-    port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("mmatune")),
-        "server",
-        "--port",
-        str(port),
-        "--json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        try:
-            assert server.stdout
-            while (line := server.stdout.readline()) and b"}" not in line:
-                pass  # its one document says that it answers
-            with window(f"http://127.0.0.1:{port}") as shown:
-                take_all(shown, study)
-                assert shown.faults == []
-        finally:
-            server.terminate()
+    with embedded_server(home()) as url, window(url) as shown:
+        take_all(shown, study)
+        assert shown.faults == []
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from model.protocols import HONEST
 from model.synthetic import demo
 from search_spaces.schema import SearchSpace
 from tests.deployment.browser import Window, window
-from tests.deployment.conftest import Server, free_port, from_debian
+from tests.deployment.conftest import Server, embedded_server, from_debian
 from tuning.plan import StudyPlan
 
 SPACE = {
@@ -261,26 +261,12 @@ def browser(tracked: Any) -> Iterator[Window]:
     from_debian("chromium", "chromium")
     home, server = tracked
     reader = READER if server else None
-    with nullcontext(server.url) if server else started(home) as url, window(url, reader) as shown:
+    with (
+        nullcontext(server.url) if server else embedded_server(home) as url,
+        window(url, reader) as shown,
+    ):
         yield shown
         assert shown.faults == []
-
-
-@contextmanager
-def started(home: Path) -> Iterator[str]:
-    """`mmatune server` on the embedded store, and its address."""
-    command = [sys.executable, "-c", "from tuning.cli import main; main()", "server", "--json"]
-    with subprocess.Popen(
-        [*command, "--port", str(free_port())],
-        env={**os.environ, "MMATUNE_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            yield json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")["url"]
-        finally:
-            process.terminate()
 
 
 def test_the_pages_show_a_study_without_set_up(mmatune: Any, browser: Window) -> None:

@@ -19,6 +19,7 @@ import yaml
 from tests.lab.hosts import Host, Lab
 from tests.lab.image import HOME
 from tests.tuning.survival import accounted_for_once
+from tuning.mlflow_client import mlflow_client
 
 ROOT = Path(__file__).resolve().parents[2]
 RAY = str(Path(sys.executable).parent / "ray")
@@ -214,3 +215,5 @@ def nothing_is_lost(document: dict[str, Any], name: str, trials: int, storage: P
     runs = accounted_for_once(name, trials, storage / name)
     assert {run.data.tags["status"] for run in runs} <= {"finished", "stopped early"}
     assert document["model"]["name"] == "demo"
+    versions = mlflow_client().search_model_versions(f"run_id = '{document['run_id']}'")
+    assert [version.version for version in versions] == [document["model"]["version"]]

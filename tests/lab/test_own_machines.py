@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,6 +115,24 @@ def all_went_on(machines: Lab, name: str, monkeypatch: pytest.MonkeyPatch) -> No
     nothing_is_lost(answer(head, name), name, TRIALS, machines.shared / "mmatune")
 
 
+def outlives(
+    name: str,
+    fault: Callable[[], None],
+    machines: Lab,
+    cluster: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A study goes on to its end after a fault of the first worker, with all of its trials."""
+    head = machines.hosts["head"]
+    with under_way(machines, cluster, name) as study:
+        assert trains_on(machines.hosts["worker1"])
+        before = set(curves(home(head), name))
+        fault()
+        assert study.wait(timeout=300) == 0, said(machines, name)
+    assert they_went_on_from_their_checkpoints(home(head), name) <= before
+    all_went_on(machines, name, monkeypatch)
+
+
 @pytest.mark.skipif(bool(why_not()), reason=str(why_not()))
 def test_a_lab_leaves_nothing_behind() -> None:
     with clean_lab() as made:
@@ -152,14 +170,8 @@ def test_nobody_outside_reaches_its_services(machines: Lab, cluster: Path) -> No
 def test_a_study_outlives_the_network_of_a_worker(
     machines: Lab, cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head, victim = machines.hosts["head"], machines.hosts["worker1"]
-    with under_way(machines, cluster, "network") as study:
-        assert trains_on(victim)
-        before = set(curves(home(head), "network"))
-        machines.cut(victim)
-        assert study.wait(timeout=300) == 0, said(machines, "network")
-    assert they_went_on_from_their_checkpoints(home(head), "network") <= before
-    all_went_on(machines, "network", monkeypatch)
+    victim = machines.hosts["worker1"]
+    outlives("network", lambda: machines.cut(victim), machines, cluster, monkeypatch)
     machines.mend(victim)
     wait_for("it to be back", 240, lambda: alive(machines) == 3)
 
@@ -195,14 +207,8 @@ def test_a_study_outlives_its_head(
 def test_a_study_outlives_the_power_of_a_worker(
     machines: Lab, cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head, victim = machines.hosts["head"], machines.hosts["worker1"]
-    with under_way(machines, cluster, "power") as study:
-        assert trains_on(victim)
-        before = set(curves(home(head), "power"))
-        machines.power_off(victim)
-        assert study.wait(timeout=300) == 0, said(machines, "power")
-    assert they_went_on_from_their_checkpoints(home(head), "power") <= before
-    all_went_on(machines, "power", monkeypatch)
+    victim = machines.hosts["worker1"]
+    outlives("power", lambda: machines.power_off(victim), machines, cluster, monkeypatch)
 
 
 def test_ray_down_ends_ray(machines: Lab, cluster: Path) -> None:

@@ -46,9 +46,17 @@ def test_bench_trial_reports_every_figure_per_epoch_and_fold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tuning.bench.trial.EPOCHS", 1)
-    threads = torch.get_num_threads()
-    result = bench_trial(demo(), repeats=1, device="cpu", progress=lambda done, total: None)
-    assert torch.get_num_threads() == threads
+    before = torch.get_num_threads()
+    seen: set[int] = set()
+    result = bench_trial(
+        demo(),
+        repeats=1,
+        device="cpu",
+        threads=before + 1,
+        progress=lambda done, total: seen.add(torch.get_num_threads()),
+    )
+    assert seen == {before + 1}
+    assert torch.get_num_threads() == before
     json.dumps(result, allow_nan=False)
     figures = {figure["name"]: figure for figure in result["figures"]}
     assert {PUBLISHED, PLAIN, ONE, FIVE} < figures.keys()

@@ -27,24 +27,28 @@ def bench_trial(
     *,
     repeats: int,
     device: str,
+    threads: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Milliseconds per epoch and fold on one thread.
+    """Milliseconds per epoch and fold.
 
     Plain and batched train the default configuration, which masks associations; the published
     structure masks each direction on its own, with the same layers and widths. Ratios are
     medians of the ratios within one turn. ``5 folds / 1 fold`` compares whole trainings; the others
     compare the time of one epoch and fold.
+
+    Args:
+        threads: of torch. A trial of a study has one: many trials at once beat many threads.
     """
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as a trial runs: many trials at once beat many threads
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         actions, models = _actions(dataset, device)
         seconds = in_turn(actions, repeats, progress)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     per_fold = {
         name: [1000 * value / (EPOCHS * models[name]) for value in values]
         for name, values in seconds.items()

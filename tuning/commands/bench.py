@@ -26,12 +26,15 @@ def trial(
     dataset: DatasetOption = "demo",
     repeats: RepeatsOption = 15,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Of each of them; a trial of a study has one.")
+    ] = 1,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Milliseconds per epoch and fold: the published structure, plain PyG, folds batched.
 
-    All in turn on one thread, so that a drift of the machine hits all alike.
+    All in turn, so that a drift of the machine hits all alike.
 
     Example: `mmatune bench trial --dataset dataset2`
     """
@@ -46,9 +49,10 @@ def trial(
             loaded,
             repeats=repeats,
             device=device,
+            threads=threads,
             progress=lambda done, total: status.update(f"turn {done + 1} of {total} ..."),
         )
-    _show(result, as_json, title=f"bench trial, {loaded.name}, {device}")
+    _show(result, as_json, title=f"bench trial, {loaded.name}, {device}, threads: {threads}")
 
 
 @app.command()

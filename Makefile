@@ -24,6 +24,9 @@ PINNED = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n " packages found"; fflush() } } \
 	/^Installing collected/ { print "  installing"; fflush() }'
 
+# Tests wait more than they compute. Those of a file share what it has started.
+SIDE_BY_SIDE = -n 2 --dist loadfile
+
 .PHONY: help demo test test-cluster test-slow reliability lint format setup screenshots constraints clean
 
 help: ## list the targets
@@ -33,11 +36,11 @@ demo: $(INSTALLED) ## run the main job: a small search on the demo data
 	$(BIN)/mmatune $(DEMO)
 
 test: lint ## check the style and the types, run the tests, those of a cluster too
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest -m 'cluster and not slow'
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m cluster
 
 test-cluster: $(INSTALLED) ## run `ray up` on namespaces of this machine (as root, on Linux)
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m cluster
 
 test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 	$(BIN)/python -m pytest -m slow

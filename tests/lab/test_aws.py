@@ -109,7 +109,6 @@ def aws() -> Iterator[Account]:
 
 
 @pytest.mark.cluster
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.survives(
     "AWS takes a spot machine back",

@@ -69,9 +69,7 @@ FAULTS = [(fill, "No space left on device"), (freeze, "Read-only file system")]
     "the storage of checkpoints is full or read-only",
     "the study ends and says so in one line; `tune --resume` goes on once that is mended",
 )
-@pytest.mark.parametrize(
-    ("fault", "said"), [FAULTS[0], pytest.param(*FAULTS[1], marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("fault", "said"), FAULTS)
 def test_the_storage_goes_in_the_middle_of_a_study(
     fault: Any, said: str, disk: Path, measured_home: Path, tmp_path: Path
 ) -> None:
@@ -87,7 +85,6 @@ def test_the_storage_goes_in_the_middle_of_a_study(
     nothing_is_lost(resume(), storage)
 
 
-@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "the home's disk is full",

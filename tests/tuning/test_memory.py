@@ -51,7 +51,6 @@ SPACE = {
 
 
 @pytest.mark.ray
-@pytest.mark.slow
 @pytest.mark.survives(
     "a trial eats the memory of its machine",
     "Ray kills its process before the system kills others; after four times it alone has failed,"

@@ -24,8 +24,9 @@ PINNED = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n " packages found"; fflush() } } \
 	/^Installing collected/ { print "  installing"; fflush() }'
 
-# Tests wait more than they compute. Those of a file share what it has started.
-SIDE_BY_SIDE = -n 2 --dist loadfile
+# Tests wait more than they compute. Those of a file share what it has started; files go in order,
+# for the one with the fewest tests, which would come last, takes the longest.
+SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-cluster test-slow reliability lint format setup screenshots constraints clean
 

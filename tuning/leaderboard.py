@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Ends the name of the trial of the published settings, which every leaderboard shows.
 PUBLISHED = " (published)"
 # Shown for people; the whole configuration is in the row's params and in MLflow.
-_SHOWN = {"encoder.type": "encoder", "mask.rate": "p", "degree_decoder.alpha": "alpha"}
+_SHOWN = {"encoder.type": "encoder", "mask.rate": "mask", "degree_decoder.alpha": "alpha"}
 
 
 def leaderboard_rows(runs: Sequence[Any]) -> list[dict[str, Any]]:

@@ -85,6 +85,7 @@ def test_the_storage_goes_in_the_middle_of_a_study(
     nothing_is_lost(resume(), storage)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "the home's disk is full",

@@ -39,7 +39,9 @@ def begun(measured_home: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]
     "`tune --resume` goes on: trials that ended are not run again, the others go on from their"
     " checkpoints, ASHA knows what it knew, scores are those of an undisturbed study bit for bit",
 )
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_killed_study_goes_on_and_ends_as_if_nothing_had_been(
     number: signal.Signals, begun: subprocess.Popen[str], home: Path
 ) -> None:

@@ -47,7 +47,7 @@ test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 	$(BIN)/python -m pytest -m slow
 
 reliability: $(INSTALLED) ## do to studies what they must survive; write the README's table
-	$(BIN)/python -m pytest -m survives --reliability README.md
+	$(BIN)/python -m pytest -m survives --reliability=README.md
 
 lint: $(INSTALLED) ## check the style and the types
 	$(BIN)/ruff check .

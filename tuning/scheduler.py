@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,10 @@ from search_spaces.schema import SearchSpace
 from tuning.cluster.sharing import gives_way
 from tuning.ending import METRIC
 from tuning.resumption import Point
+
+# Seconds without a new trial after a place was given back. The place is free when its process has
+# gone; Ray tries what waits once a second, and what is new at once: a new trial would be first.
+_HOLDS_BACK = 2.5
 
 
 class StudyScheduler(AsyncHyperBandScheduler):
@@ -35,6 +40,7 @@ class StudyScheduler(AsyncHyperBandScheduler):
             reduction_factor=space.schedule.reduction_factor,
         )
         self._space = space
+        self._held_back_until = 0.0
         (bracket,) = self._brackets
         for point in points:
             trial: Any = SimpleNamespace(trial_id=point.ray_trial)  # all that is read of it
@@ -54,6 +60,19 @@ class StudyScheduler(AsyncHyperBandScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """Count the trial, and give its place back where another study of the cluster waits."""
         super().on_trial_complete(tune_controller, trial, result)
-        if tune_controller is not None:  # the benchmark searches without Ray
-            # Read by Ray Tune just after this: whether the next trial gets the process of this one.
-            tune_controller._reuse_actors = not gives_way()
+        if tune_controller is None:  # the benchmark searches without Ray
+            return
+        given = time.monotonic() < self._held_back_until  # a place, which nobody has taken yet
+        yields = not given and gives_way()
+        # Read by Ray Tune just after this: whether the next trial gets the process of this one.
+        tune_controller._reuse_actors = not yields
+        if yields:
+            tune_controller._max_pending_trials = 0
+            self._held_back_until = time.monotonic() + _HOLDS_BACK
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """As ASHA does, which is asked in every step; new trials begin again after a while."""
+        if 0 < self._held_back_until < time.monotonic():
+            tune_controller._tune_controller.update_max_pending_trials()  # to what it was
+            self._held_back_until = 0.0
+        return super().choose_trial_to_run(tune_controller)

@@ -41,10 +41,11 @@ def _mount(*arguments: str) -> subprocess.CompletedProcess[str]:
 def fill(disk: Path) -> Callable[[], None]:
     """Leave no byte free; what mends it."""
     filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    assert shutil.disk_usage(disk).free == 0
+    with filler.open("wb", buffering=0) as file:
+        while shutil.disk_usage(disk).free:  # the study may have deleted something meanwhile
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
     return filler.unlink
 
 

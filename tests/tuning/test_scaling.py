@@ -14,10 +14,10 @@ import tuning.trial
 from model.errors import InputError
 from search_spaces.loading import load_space
 from search_spaces.schema import Schedule
-from tuning.bench.driver import _attribute, _Event, measure_driver
+from tuning.bench.driver import _attribute, _Event, _least, measure_driver
 from tuning.bench.recording import SHIPPED, Curve, read_recording, write_recording
 from tuning.bench.rungs import compare_rungs
-from tuning.bench.scaling import USUAL_LOSSES, limits, sweep
+from tuning.bench.scaling import USUAL_LOSSES, limits, limits_by_work, sweep
 from tuning.bench.scaling_page import rows, write_page
 from tuning.bench.simulation import (
     DRIVER,
@@ -285,6 +285,7 @@ def test_the_page_has_every_size_and_its_figure(
         "machine": {"processor": "a processor", "cores": 2},
         "driver": {
             "costs": COSTS,
+            "slower": 3.0,
             "trials": 150,
             "reports": 700,
             "seconds": 30.0,
@@ -296,7 +297,8 @@ def test_the_page_has_every_size_and_its_figure(
         "trials": 40,
         "seeds": 2,
         "points": swept,
-        "limits": [limits(swept[:9])],
+        "limits": limits_by_work(swept),
+        "slow_limits": limits_by_work(swept),
         "rungs": compare_rungs(recorded[:8], HALVING, draws=3),
     }
     write_page(result, tmp_path, command="mmatune bench scaling --out docs", shipped=True)
@@ -305,6 +307,7 @@ def test_the_page_has_every_size_and_its_figure(
     for row in rows(usual)[1.0]:
         assert f"| {row['gpus']} | {row['wall']} | {row['speedup']} |" in text
     assert "mmatune bench scaling --out docs\n" in text
+    assert "if the driver worked 3.0 times as long at everything" in text
     assert (tmp_path / "scaling.png").stat().st_size < 150_000
     json.dumps(swept, allow_nan=False)
 
@@ -321,6 +324,17 @@ def test_the_drivers_time_is_told_apart() -> None:
         now += 0.040 + 0.001 * (number + 1)
         events.append(_Event("start", now, now))
     assert _attribute(events) == pytest.approx((0.040, 0.001, 0.005), rel=0.15)
+
+
+def test_a_driver_is_slowed_until_the_study_takes_as_long(recorded: list[Curve]) -> None:
+    def wall(factor: float) -> float:
+        costs = COSTS.driver_times(factor)
+        return simulate(recorded[:12], NO_RUNGS, Cluster(4), costs, work=0.01).wall
+
+    factor = _least(lambda factor: wall(factor) - 3 * wall(1.0))
+    assert factor > 3  # the driver's time is not all of it
+    assert wall(factor) == pytest.approx(3 * wall(1.0), rel=0.05)
+    assert _least(lambda factor: wall(factor)) == 1.0
 
 
 def test_a_study_with_stopped_trials_is_no_recording(home: Path) -> None:
@@ -368,3 +382,4 @@ def test_a_real_driver_is_measured_and_replays_what_was_recorded(
     assert 0.001 < costs.report + costs.trial + 24 * costs.trial_growth < 2.0
     assert costs.actor_start > 0.5
     assert 0.5 * driver.simulated < driver.seconds  # nothing is charged that was not spent
+    assert driver.slower >= 1

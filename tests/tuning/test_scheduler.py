@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import tuning.scheduler
 from search_spaces.loading import load_space
 from tuning.scheduler import StudyScheduler
 
@@ -55,3 +56,36 @@ def test_a_diverged_trial_does_not_spoil_a_rung(scheduler: StudyScheduler) -> No
     for k in range(3):
         report(scheduler, trial(scheduler, f"strong{k}", OTHER), 0.8, 60)
     assert report(scheduler, trial(scheduler, "weak", OTHER), 0.5, 60) == "STOP"
+
+
+def test_a_place_that_is_given_back_is_left_to_who_waits_for_it(
+    scheduler: StudyScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(tuning.scheduler.time, "monotonic", lambda: now)
+    monkeypatch.setattr(tuning.scheduler, "gives_way", lambda: True)
+    controller = SimpleNamespace(_reuse_actors=True, _max_pending_trials=7, get_trials=list)
+    controller.update_max_pending_trials = lambda: setattr(controller, "_max_pending_trials", 7)
+    wrapped: Any = SimpleNamespace(_tune_controller=controller, get_trials=list)
+    controller.search_alg = wrapped.search_alg = None
+
+    def ends(name: str) -> None:
+        scheduler.on_trial_complete(
+            controller, trial(scheduler, name, OTHER), {"auc": 0.8, "epoch": 300}
+        )
+
+    def begins_new_trials() -> bool:
+        scheduler.choose_trial_to_run(wrapped)
+        return controller._max_pending_trials > 0
+
+    assert begins_new_trials()
+    ends("first")
+    assert controller._reuse_actors is False
+    now += 1
+    ends("second")  # one place at a time
+    assert controller._reuse_actors is True
+    assert not begins_new_trials()
+    now += 2
+    assert begins_new_trials()
+    ends("third")
+    assert controller._reuse_actors is False

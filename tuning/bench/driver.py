@@ -10,7 +10,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Driver:
         reports: that it handled.
         seconds: wall from the first report to the end of the last trial.
         simulated: the same by the simulator, with these costs and the same trials.
+        slower: 1 or more; with a driver that takes so many times as long at everything, the
+            simulator takes ``seconds``. Whatever the study has waited for is then its doing.
     """
 
     costs: Costs
@@ -48,6 +50,7 @@ class Driver:
     reports: int
     seconds: float
     simulated: float
+    slower: float
 
 
 def measure_driver(
@@ -70,20 +73,34 @@ def measure_driver(
         report=report,
     )
     reports = [event for event in clock.events if event.kind == "report"]
-    replayed = simulate(
-        [_curve_of(trial_id, drawn) for trial_id in clock.order],
-        space,
-        Cluster(at_once),
-        Costs(trial=trial, trial_growth=growth, report=report),
-        work=work,
-    )
+    seconds = clock.events[-1].wall - reports[0].wall
+    replayed = [_curve_of(trial_id, drawn) for trial_id in clock.order]
+
+    def simulated(factor: float) -> float:
+        # The clock starts after workers have.
+        driver = replace(costs, actor_start=0.0, trial_start=0.0).driver_times(factor)
+        return simulate(replayed, space, Cluster(at_once), driver, work=work).wall
+
     return Driver(
         costs,
         trials=len(drawn),
         reports=len(reports),
-        seconds=clock.events[-1].wall - reports[0].wall,
-        simulated=replayed.wall,
+        seconds=seconds,
+        simulated=simulated(1.0),
+        slower=_least(lambda factor: simulated(factor) - seconds),
     )
+
+
+def _least(excess: Callable[[float], float]) -> float:
+    """The least number, 1 or more, for which a growing function is not below 0."""
+    from scipy.optimize import brentq
+
+    if excess(1.0) >= 0:
+        return 1.0
+    most = 2.0
+    while excess(most) < 0:
+        most *= 2
+    return float(brentq(excess, 1.0, most, rtol=0.01))
 
 
 @dataclass(frozen=True)

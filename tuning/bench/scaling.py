@@ -57,15 +57,18 @@ def bench_scaling(
 
     Returns:
         The document of a benchmark, with ``driver`` (what was measured of it), ``assumed``,
-        ``points`` (see `sweep`), ``limits`` (see `limits`) and ``rungs`` (see `compare_rungs`).
+        ``points`` (see `sweep`), ``limits`` (see `limits_by_work`), ``slow_limits`` (the same with
+        a driver as slow as the study was) and ``rungs`` (see `compare_rungs`).
     """
     measured, at_once, work = _MEASURED
     cold = space.model_copy(update={"start_with": []})
     driver = measure_driver(draw_trials(curves, measured, seed=0), cold, at_once=at_once, work=work)
-    points = list(sweep(curves, cold, driver.costs, trials=trials, seeds=seeds, progress=progress))
-    progress("replaying other rungs ...")
-    usual = [one for one in points if one["losses_per_hour"] == USUAL_LOSSES]
     costs = driver.costs
+    points, slow = (
+        list(sweep(curves, cold, one, trials=trials, seeds=seeds, progress=progress))
+        for one in (costs, costs.driver_times(driver.slower))
+    )
+    progress("replaying other rungs ...")
     figures = [
         Figure.of("driver, a report", [1000 * costs.report], "ms"),
         Figure.of("driver, the first trial", [1000 * costs.trial], "ms"),
@@ -84,10 +87,8 @@ def bench_scaling(
         "trials": trials,
         "seeds": len(seeds),
         "points": points,
-        "limits": [
-            limits([one for one in usual if one["work"] == work])
-            for work in dict.fromkeys(one["work"] for one in usual)
-        ],
+        "limits": limits_by_work(points),
+        "slow_limits": limits_by_work(slow),
         "rungs": compare_rungs(curves, cold, draws=DRAWS),
     }
 
@@ -145,6 +146,13 @@ def sweep(
                 "lost": [one.losses for one in of_seeds],
                 "finished": [one.endings["finished"] for one in of_seeds],
             }
+
+
+def limits_by_work(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The limits for each amount of work, at the usual rate of losses."""
+    usual = [one for one in points if one["losses_per_hour"] == USUAL_LOSSES]
+    works = dict.fromkeys(one["work"] for one in usual)
+    return [limits([one for one in usual if one["work"] == work]) for work in works]
 
 
 def limits(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

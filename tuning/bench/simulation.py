@@ -10,7 +10,7 @@ import heapq
 import math
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +47,11 @@ class Costs:
     trial: float = 0.0
     trial_growth: float = 0.0
     report: float = 0.0
+
+    def driver_times(self, factor: float) -> Costs:
+        """With a driver that takes so many times as long."""
+        names = ("trial", "trial_growth", "report")
+        return replace(self, **{name: factor * getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)

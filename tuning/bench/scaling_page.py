@@ -54,6 +54,7 @@ def write_page(result: Mapping[str, Any], folder: Path, *, command: str, shipped
         costs=driver["costs"],
         machine=f"{machine['processor']} ({machine['cores']} cores)",
         ms=lambda seconds: f"{1000 * seconds:.0f}",
+        fed=lambda gpus: f"{gpus:,.0f}" if gpus >= 1 else f"{gpus:.1f}",
         gpus=lambda number: f"{number} GPU{'s' if number > 1 else ''}",
         number=lambda value: "never" if value is None else f"{value:.2f}",
         few=FEW,

@@ -20,6 +20,18 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture
+def incomplete_data(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The two published data sets, of which dataset1 lacks its small-molecule similarity."""
+    data_dir = tmp_path_factory.mktemp("incomplete")
+    for name in ("dataset1", "dataset2"):
+        (data_dir / name).mkdir(parents=True)
+        for file in (shared_data / name).iterdir():
+            (data_dir / name / file.name).symlink_to(file)
+    (data_dir / "dataset1" / "SM_feature.txt").unlink()
+    return data_dir
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of its own for every test, so that none sees or changes the user's."""

@@ -24,17 +24,18 @@ def test_a_path_wins_over_the_catalogue_only_when_it_is_one(
         assert load(path, tmp_path).content_hash == demo(9).content_hash
 
 
-def test_published_data_load_by_name_and_by_path(shared_data: Path) -> None:
-    by_name = load("dataset2", shared_data)
-    by_path = load(shared_data / "dataset2", shared_data / "none")
-    assert by_name.name == by_path.name == "dataset2"
+@pytest.mark.parametrize("name", ["dataset1", "dataset2"])
+def test_published_data_load_by_name_and_by_path(name: str, shared_data: Path) -> None:
+    by_name = load(name, shared_data)
+    by_path = load(shared_data / name, shared_data / "none")
+    assert by_name.name == by_path.name == name
     assert by_name.content_hash == by_path.content_hash
 
 
-def test_an_incomplete_published_folder_names_file_and_mend(shared_data: Path) -> None:
-    for given in ("dataset1", shared_data / "dataset1"):
+def test_an_incomplete_published_folder_names_file_and_mend(incomplete_data: Path) -> None:
+    for given in ("dataset1", incomplete_data / "dataset1"):
         with pytest.raises(InputError, match=r"SM_feature.txt") as raised:
-            load(given, shared_data)
+            load(given, incomplete_data)
         assert "mmatune data download dataset1" in raised.value.hint
 
 

@@ -30,13 +30,13 @@ class Server:
 
 
 @pytest.fixture
-def server(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(incomplete_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     state = Server()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path = shared_data / unquote(self.path).lstrip("/")
+            path = incomplete_data / unquote(self.path).lstrip("/")
             asked = self.headers.get("Range")
             state.asked.append((path.name, asked))
             if not path.is_file():

@@ -50,6 +50,14 @@ def test_dataset2_loads_as_published(shared_data: Path) -> None:
     assert min(degrees["CID:3229"], degrees["CID:5311"]) > 17
 
 
+def test_dataset1_is_dataset2_among_more_names(shared_data: Path) -> None:
+    whole, part = (load_published(published, shared_data) for published in (DATASET1, DATASET2))
+    assert (*whole.associations.shape, len(whole.association_pairs)) == DATASET1.size
+    rows = [whole.small_molecule_index(name) for name in part.small_molecules]
+    inner = whole.small_molecule_similarity[np.ix_(rows, rows)]
+    assert np.array_equal(inner, part.small_molecule_similarity)
+
+
 def test_both_data_sets_name_the_same_associations(shared_data: Path) -> None:
     named = []
     for published in (DATASET1, DATASET2):
@@ -86,12 +94,12 @@ def test_mature_name_drops_the_copy_number_alone(name: str, mature: str) -> None
     assert mature_name(name) == mature
 
 
-def test_dataset1_without_its_similarity_names_file_and_mend(shared_data: Path) -> None:
-    assert missing_files(DATASET1, shared_data / "dataset1") == ["SM_feature.txt"]
+def test_dataset1_without_its_similarity_names_file_and_mend(incomplete_data: Path) -> None:
+    assert missing_files(DATASET1, incomplete_data / "dataset1") == ["SM_feature.txt"]
     with pytest.raises(InputError) as raised:
-        load_published(DATASET1, shared_data)
-    assert raised.value.where == str(shared_data / "dataset1" / "SM_feature.txt")
-    assert f"mmatune data download dataset1 --data-dir {shared_data}" in raised.value.hint
+        load_published(DATASET1, incomplete_data)
+    assert raised.value.where == str(incomplete_data / "dataset1" / "SM_feature.txt")
+    assert f"mmatune data download dataset1 --data-dir {incomplete_data}" in raised.value.hint
 
 
 def _edit(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:

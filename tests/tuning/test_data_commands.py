@@ -69,8 +69,9 @@ def test_show_counts_what_is_there(run: Any) -> None:
     assert dataset.content_hash in err
 
 
-def test_list_says_what_is_here(run: Any, shared_data: Path, home: Path) -> None:
-    here = {row["name"]: row for row in _document(run("list", "--data-dir", shared_data, "--json"))}
+def test_list_says_what_is_here(run: Any, incomplete_data: Path, home: Path) -> None:
+    listed = _document(run("list", "--data-dir", incomplete_data, "--json"))
+    here = {row["name"]: row for row in listed}
     assert {name: row["present"] for name, row in here.items()} == {
         "demo": True,
         "dataset1": False,

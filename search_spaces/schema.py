@@ -1,7 +1,7 @@
 """What a search space file may say, checked before anything starts.
 
-A space names settings of `model.autoencoder.Configuration` by their dotted names. What it neither
-searches nor fixes keeps the configuration's default.
+A space names settings of `model.network.autoencoder.Configuration` by their dotted names. What it
+neither searches nor fixes keeps the configuration's default.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from model.autoencoder import Configuration
 from model.config import Config
+from model.network.autoencoder import Configuration
 
 Scalar = bool | int | float | str
 

@@ -107,7 +107,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     }
     inside = {name for name in names if ".dist-info/" not in name}
     assert tree <= inside
-    assert "tuning/scorer.py" in inside
+    assert "tuning/registry/scorer.py" in inside
     assert any(name.startswith("search_spaces/") and name.endswith(".yaml") for name in inside)
     assert {name.split("/")[0] for name in inside} == set(PACKAGES)
     assert "mmatune = tuning.cli:main" in entry_points

@@ -6,8 +6,8 @@ import importlib.metadata
 from dataclasses import dataclass
 from typing import Literal
 
-from model.datasets import AssociationDataset
-from model.protocols import Protocol
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.metrics import METRICS
-from model.protocols import Protocol, development_folds
-from tuning.confirmed_study import configuration_from_params, recorded_protocol
+from model.evaluation.metrics import METRICS
+from model.evaluation.protocols import Protocol, development_folds
+from model.network.autoencoder import Configuration
 from tuning.ending import METRIC
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
-from tuning.worker import worker_device
+from tuning.record.client import mlflow_client
+from tuning.record.read_study import configuration_from_params, recorded_protocol
+from tuning.record.recorder import runs_of
+from tuning.search.worker import worker_device
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -120,7 +120,7 @@ def repeat_trial(
         dataset: what the trial was trained on, see `confirmed_study.recorded_dataset`.
         progress: called with the epoch reached.
     """
-    from model.cross_validation import CrossValidation
+    from model.training.cross_validation import CrossValidation
 
     device = worker_device()
     folds = development_folds(dataset, trial.protocol, trial.seed)

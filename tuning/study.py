@@ -8,38 +8,38 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from model.autoencoder import Configuration
-from model.baselines import BASELINES
-from model.calibration import Calibration
-from model.checkpoint import checkpoint
+from model.baselines.registry import BASELINES
 from model.errors import InputError
-from model.fresh_splits import development_part
-from model.protocols import Fold, development_folds, development_pairs
-from tuning.baseline_cache import cached_evaluation
+from model.evaluation.calibration import Calibration
+from model.evaluation.fresh_splits import development_part
+from model.evaluation.protocols import Fold, development_folds, development_pairs
+from model.network.autoencoder import Configuration
+from model.training.checkpoint import checkpoint
+from tuning.cluster.session import Resources, ray_address, ray_session, trial_resources
 from tuning.cluster.shared_storage import check_shared, check_writable, study_storage
 from tuning.console import console
 from tuning.disk import refusals_named
 from tuning.ending import METRIC, Ending
+from tuning.forecast.packing import AUTO, choose
+from tuning.forecast.probe import measure
 from tuning.home import artifact_root, is_embedded, study_folder
-from tuning.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.live import LiveTable
-from tuning.mlflow_client import mlflow_client
-from tuning.mlflow_views import set_views
-from tuning.model_card import ModelCard
-from tuning.notes import experiment_note, study_note
-from tuning.packing import AUTO, choose
 from tuning.plan import StudyPlan
-from tuning.probe import measure
-from tuning.ray_session import Resources, ray_address, ray_session, trial_resources
-from tuning.record import NOTE, TO_BEAT, StudyRecord, runs_of
-from tuning.registry import Registration, register
+from tuning.record.client import mlflow_client
+from tuning.record.leaderboard import leaderboard_frame, leaderboard_rows
+from tuning.record.notes import experiment_note, study_note
+from tuning.record.recorder import NOTE, TO_BEAT, StudyRecord, runs_of
+from tuning.record.spool import Spool
+from tuning.record.studies import outcome_tags
+from tuning.record.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
+from tuning.record.views import set_views
+from tuning.registry.model_card import ModelCard
+from tuning.registry.versions import Registration, register
 from tuning.report.attach import attach_folds, attach_report
-from tuning.resumption import Progress, reopen, save_plan
-from tuning.search import pick_winner, search
-from tuning.spool import Spool
-from tuning.studies import outcome_tags
-from tuning.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
-from tuning.worker import train_to_register
+from tuning.search.baseline_cache import cached_evaluation
+from tuning.search.resumption import Progress, reopen, save_plan
+from tuning.search.run import pick_winner, search
+from tuning.search.worker import train_to_register
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from model.datasets import AssociationDataset
-from model.inner_cv import Fit, Setting, fit_tuned
-from model.protocols import Fold
+from model.baselines.inner_cv import Fit, Setting, fit_tuned
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
 
 # The grid: number of trees. All of it comes from one fit, a shorter one being its beginning.
 _TREES = (15, 30, 60)

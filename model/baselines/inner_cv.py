@@ -12,8 +12,8 @@ import numpy as np
 from scipy.stats import rankdata
 from threadpoolctl import threadpool_limits
 
-from model.datasets import AssociationDataset
-from model.protocols import Fold
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
 
 # A setting is a tuple of hyperparameters; a fit gives the (M, S) scores of one.
 Setting = tuple[Any, ...]

@@ -10,9 +10,9 @@ from itertools import product
 
 import numpy as np
 
-from model.datasets import AssociationDataset
-from model.inner_cv import Fit, Method, Setting, fit_tuned
-from model.protocols import Fold
+from model.baselines.inner_cv import Fit, Method, Setting, fit_tuned
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
 
 # The grid: how the sides are joined; share of the GIP kernel and ridge strength, on each side.
 _FORMS = ("sum", "product")

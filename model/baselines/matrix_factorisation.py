@@ -12,10 +12,10 @@ from itertools import product
 import numpy as np
 from scipy.special import expit
 
-from model.datasets import AssociationDataset
-from model.inner_cv import Fit, Setting, fit_tuned
-from model.neighbour_propagation import nearest
-from model.protocols import Fold
+from model.baselines.inner_cv import Fit, Setting, fit_tuned
+from model.baselines.neighbour_propagation import nearest
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
 
 # The grid: ridge strength of the factors (lambda) and strength of the neighbourhoods (alpha, beta).
 _RIDGES = (0.25, 1.0)

@@ -9,9 +9,9 @@ from itertools import product
 
 import numpy as np
 
-from model.datasets import AssociationDataset
-from model.inner_cv import Fit, Setting, fit_tuned
-from model.protocols import Fold
+from model.baselines.inner_cv import Fit, Setting, fit_tuned
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
 
 # The grid: neighbours of a node, power of a neighbour's weight, share of the miRNA side.
 _NEIGHBOURS = (5, 15, 50)

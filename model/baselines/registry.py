@@ -1,7 +1,7 @@
 """Baselines: what a study's winner has to beat, computed on the same folds.
 
 Each takes the training associations of a fold and the similarities, and scores every pair. What
-can be tuned is tuned by an inner cross-validation of those associations, see `model/inner_cv.py`.
+can be tuned is tuned by an inner cross-validation of those associations, see `inner_cv.py`.
 
 Shape legend: M miRNAs, S small molecules, A_MS the 0/1 training associations.
 """
@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from model.cross_validation import Evaluation
-from model.datasets import AssociationDataset
-from model.gradient_boosting import gradient_boosting
-from model.inner_cv import training_matrix
-from model.kernel_ridge import kernel_ridge_similarity, kernel_ridge_similarity_gip
-from model.matrix_factorisation import matrix_factorisation
-from model.metrics import ranking_metrics
-from model.neighbour_propagation import neighbour_propagation
-from model.protocols import Fold
+from model.baselines.gradient_boosting import gradient_boosting
+from model.baselines.inner_cv import training_matrix
+from model.baselines.kernel_ridge import kernel_ridge_similarity, kernel_ridge_similarity_gip
+from model.baselines.matrix_factorisation import matrix_factorisation
+from model.baselines.neighbour_propagation import neighbour_propagation
+from model.data.datasets import AssociationDataset
+from model.evaluation.metrics import ranking_metrics
+from model.evaluation.protocols import Fold
+from model.evaluation.result import Evaluation
 
 Baseline = Callable[[AssociationDataset, Fold], np.ndarray]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import Path
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.synthetic import demo
+from model.data.upstream import PUBLISHED, PublishedDataset, load_published, load_upstream_folder
+from model.data.user_data import load_user_folder
 from model.errors import InputError
-from model.synthetic import demo
-from model.upstream import PUBLISHED, PublishedDataset, load_published, load_upstream_folder
-from model.user_data import load_user_folder
 
 NAMES = ("demo", *PUBLISHED)
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import requests
 
-from model.catalogue import published_dataset
+from model.data.catalogue import published_dataset
+from model.data.upstream import BASE_URL, PublishedFile, blob_id
 from model.errors import InputError
-from model.upstream import BASE_URL, PublishedFile, blob_id
 
 # Called with the file's name, the bytes that are here and those it will have, if they are known.
 Progress = Callable[[str, int, int | None], None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.datasets import SYMMETRY_TOLERANCE
+from model.data.datasets import SYMMETRY_TOLERANCE
+from model.data.readers import FileMatrix, place, within_file
 from model.errors import InputError
-from model.readers import FileMatrix, place, within_file
 
 
 def check_shape(matrix: FileMatrix, expected: tuple[int, int], names_from: str) -> None:

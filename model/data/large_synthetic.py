@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from model.similarities import Similarities
+from model.data.similarities import Similarities
 
 _PROFILE_LENGTH = 8
 _DRAWN = 8  # miRNAs of which one becomes an association

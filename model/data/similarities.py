@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 
 # A side with more nodes enters the model by the factors of its similarity: rows as wide as the side
 # is long would make an epoch grow with the square of it.
@@ -28,7 +28,7 @@ def factors(similarity: np.ndarray, rank: int) -> np.ndarray:
     Args:
         similarity: (n, n), symmetric.
     """
-    from sklearn.utils.extmath import randomized_svd  # not at the top: see `model.encoders`
+    from sklearn.utils.extmath import randomized_svd  # not at the top: see `model.network.encoders`
 
     u, s, _ = randomized_svd(similarity, n_components=rank, n_iter=2, random_state=0)
     return (u * np.sqrt(s)).astype(np.float32)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
 
 # Dataset2's twins: 4 mature miRNAs with three precursors, 27 with two and 220 with one make 286.

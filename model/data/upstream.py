@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.file_checks import check_associations, check_shape, check_symmetric
+from model.data.readers import read_bytes, read_matrix, read_name_table
 from model.errors import InputError
-from model.file_checks import check_associations, check_shape, check_symmetric
-from model.readers import read_bytes, read_matrix, read_name_table
 
 COMMIT = "6fbc449e32d7d1df2613d6a1af1656923aa415a1"
 BASE_URL = f"https://raw.githubusercontent.com/ZZCrazy00/JMSSMMA/{COMMIT}/data"

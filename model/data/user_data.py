@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.file_checks import check_associations, check_symmetric
+from model.data.readers import Table, labelled_matrix, place, read_table
 from model.errors import InputError
-from model.file_checks import check_associations, check_symmetric
-from model.readers import Table, labelled_matrix, place, read_table
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PAIR_HEADER = ("mirna", "small_molecule")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.splits import (
+from model.evaluation.splits import (
     ASIDE,
     SEALED,
     Grouping,
@@ -30,7 +30,7 @@ from model.splits import (
 )
 
 if TYPE_CHECKING:
-    from model.metrics import Balance  # at run time it would bring scikit-learn along
+    from model.evaluation.metrics import Balance  # at run time it would bring scikit-learn along
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Protocol:
         ranked_against: every unknown miRNA-small molecule pair; those of the held-out nodes only;
             or as many random node pairs as there are held-out associations.
         balance: "1:1" or "as is": the weight of associations to other pairs in all metrics but
-            the AUC, see `model/metrics.py`.
+            the AUC, see `model/evaluation/metrics.py`.
         node: name of the miRNA or small molecule of a case study.
     """
 
@@ -143,7 +143,7 @@ def development_pairs(dataset: AssociationDataset, protocol: Protocol, seed: int
 def _partition(
     dataset: AssociationDataset, protocol: Protocol, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
-    """Part of each association (see `model/splits.py`), its group, and the generator."""
+    """Part of each association (see `model/evaluation/splits.py`), its group, and the generator."""
     key = f"{dataset.content_hash}/{protocol.name}/{seed}"
     rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
     groups = association_groups(dataset, protocol.split_by, protocol.grouping)

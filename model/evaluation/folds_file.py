@@ -26,11 +26,11 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from model.config import Config
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.readers import read_bytes
 from model.errors import InputError
-from model.folds import Fold, Protocol, development_folds
-from model.metrics import Balance
-from model.readers import read_bytes
+from model.evaluation.folds import Fold, Protocol, development_folds
+from model.evaluation.metrics import Balance
 
 Pair = tuple[str, str]
 _LISTS = ("train", "train_groups", "held_out", "ranked_against")

@@ -14,9 +14,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import Fold, Protocol, development_folds, development_pairs, to_node_pairs
+from model.evaluation.protocols import (
+    Fold,
+    Protocol,
+    development_folds,
+    development_pairs,
+    to_node_pairs,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.readers import Table, place, read_table
 from model.errors import InputError
-from model.folds import Protocol
-from model.protocols import protocol as find_protocol
-from model.readers import Table, place, read_table
+from model.evaluation.folds import Protocol
+from model.evaluation.protocols import protocol as find_protocol
 
 COLUMNS = ["name", "group"]
 _MARK = "+groups-"  # in the name of a protocol with groups of a file

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from model.cross_validation import Evaluation
+from model.data.readers import Table, place, read_table
 from model.errors import InputError
-from model.folds_file import FoldsFile, NamedFold, Pair
-from model.metrics import ranking_metrics
-from model.readers import Table, place, read_table
+from model.evaluation.folds_file import FoldsFile, NamedFold, Pair
+from model.evaluation.metrics import ranking_metrics
+from model.evaluation.result import Evaluation
 
 COLUMNS = ("fold", "first", "second", "score")
 

@@ -10,8 +10,8 @@ Another one of your own, say with other groups of twins, is one of these with an
 from __future__ import annotations
 
 from model.errors import InputError
-from model.folds import Fold, Protocol, development_folds, development_pairs, sealed_fold
-from model.splits import to_node_pairs
+from model.evaluation.folds import Fold, Protocol, development_folds, development_pairs, sealed_fold
+from model.evaluation.splits import to_node_pairs
 
 __all__ = [
     "CASE_STUDY",

@@ -1,6 +1,6 @@
 """How associations are dealt out to folds, and which pairs a fold ranks them against.
 
-Plain functions of a data set; `model/protocols.py` names the ways to combine them.
+Plain functions of a data set; `model/evaluation/protocols.py` names the ways to combine them.
 
 Shape legend: K associations, M miRNAs, S small molecules, U pairs held-out ones are ranked against.
 A node pair numbers the nodes miRNAs first: small molecule j is node M + j.
@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.names import mature_name
 from model.errors import InputError
-from model.names import mature_name
 
 SplitBy = Literal["association", "mirna", "small molecule", "node"]
 RankedAgainst = Literal["unknown pairs", "unknown pairs of held-out nodes", "node pairs"]

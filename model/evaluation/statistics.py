@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from model.metrics import Balance
+from model.evaluation.metrics import Balance
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def bootstrap_intervals(
         held_out: (H,) scores of held-out associations.
         unknown: (U,) scores of the pairs they are ranked against.
         groups: (H,) equal for associations that are drawn together.
-        balance: see `model.metrics.ranking_metrics`.
+        balance: see `model.evaluation.metrics.ranking_metrics`.
 
     Returns:
         ``auc`` and ``ap``, each (low, high).

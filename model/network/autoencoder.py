@@ -13,12 +13,17 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from model.config import Config
-from model.decoders import DegreeDecoder, DegreeDecoderConfig, EdgeDecoder, EdgeDecoderConfig
-from model.encoders import Encoder, EncoderConfig
-from model.features import FeatureConfig
-from model.masking import MaskConfig, MaskedGraph
-from model.propagation import HeadConfig, PropagationHead
-from model.sampling import SampledPairsConfig
+from model.network.decoders import (
+    DegreeDecoder,
+    DegreeDecoderConfig,
+    EdgeDecoder,
+    EdgeDecoderConfig,
+)
+from model.network.encoders import Encoder, EncoderConfig
+from model.network.features import FeatureConfig
+from model.network.masking import MaskConfig, MaskedGraph
+from model.network.propagation import HeadConfig, PropagationHead
+from model.network.sampling import SampledPairsConfig
 
 
 class TrainingConfig(Config):

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from model.config import Config
+from model.data.similarities import Similarities
 from model.errors import InputError
-from model.similarities import Similarities
 
 
 class FeatureConfig(Config):

@@ -51,7 +51,7 @@ def draw_mask(config: MaskConfig, pairs: Tensor, n_nodes: int) -> MaskedGraph:
         pairs: (2, K) node pairs of the training associations, each once, miRNA first.
         n_nodes: N.
     """
-    from torch_geometric.utils import to_undirected  # not at the top: see `model.encoders`
+    from torch_geometric.utils import to_undirected  # not at the top: see `model.network.encoders`
 
     if config.scheme == "none":
         degree = torch.bincount(pairs.flatten(), minlength=n_nodes).to(torch.float32)

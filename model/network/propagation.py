@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import elu, normalize
 
 from model.config import Config
-from model.similarities import Similarities
+from model.data.similarities import Similarities
 
 N_EVIDENCE = 9
 _RIDGES_M = (1.0, 5.0)

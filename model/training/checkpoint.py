@@ -19,13 +19,13 @@ from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from model.autoencoder import Configuration
-from model.calibration import Calibration
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
 from model.errors import InputError
-from model.final import FinalModel
-from model.replicas import Replicas
-from model.similarities import Similarities
+from model.evaluation.calibration import Calibration
+from model.network.autoencoder import Configuration
+from model.training.final import FinalModel
+from model.training.replicas import Replicas
 
 CHECKPOINT = "checkpoint.safetensors"
 _PAIRS, _MIRNA, _SMALL_MOLECULE = "train_pairs", "similarity.mirna", "similarity.small_molecule"
@@ -59,7 +59,7 @@ class TrainedModel:
         return self.replicas.config
 
     def probabilities(self) -> np.ndarray:
-        """(M, S) calibrated probability of every pair; see `model/calibration.py` for its meaning.
+        """(M, S) calibrated probability of every pair; see `model.evaluation.calibration`.
 
         That of a training association means nothing.
         """

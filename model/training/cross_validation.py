@@ -6,44 +6,18 @@ Shape legend: K folds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
-from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
-from model.metrics import METRICS, fold_metrics
-from model.protocols import Fold
-from model.replicas import Replicas
-from model.similarities import Similarities
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Each fold's metrics after the same number of epochs."""
-
-    folds: tuple[dict[str, float], ...]
-
-    def summary(self) -> dict[str, float]:
-        """Mean of each metric over the folds under its name, and its spread as ``<name>_sd``.
-
-        The sd is over folds of one split, which share most of their training associations: it
-        tells how much folds differ, not how far the mean may be off. A single fold has none: NaN.
-        """
-        values: dict[str, float] = {}
-        for name in METRICS:
-            of_folds = np.array([fold[name] for fold in self.folds])
-            values[name] = float(of_folds.mean())
-            values[f"{name}_sd"] = float(of_folds.std(ddof=1)) if len(of_folds) > 1 else np.nan
-        return values
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row per fold, numbered from 1, a column per metric of `model.metrics.METRICS`."""
-        index = pd.RangeIndex(1, len(self.folds) + 1, name="fold")
-        return pd.DataFrame(list(self.folds), index=index)
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.evaluation.metrics import fold_metrics
+from model.evaluation.protocols import Fold
+from model.evaluation.result import Evaluation
+from model.network.autoencoder import Configuration
+from model.training.replicas import Replicas
 
 
 class CrossValidation:

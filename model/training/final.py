@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from model.autoencoder import Configuration
-from model.calibration import Calibration, FoldScores, calibrate
-from model.cross_validation import fold_seed
-from model.datasets import AssociationDataset
-from model.protocols import Fold
-from model.replicas import Replicas
-from model.similarities import Similarities
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.evaluation.calibration import Calibration, FoldScores, calibrate
+from model.evaluation.protocols import Fold
+from model.network.autoencoder import Configuration
+from model.training.cross_validation import fold_seed
+from model.training.replicas import Replicas
 
 
 @dataclass(frozen=True, eq=False)

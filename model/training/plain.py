@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import to_undirected
 
-from model.autoencoder import Configuration, MaskedGraphAutoencoder
-from model.features import NodeFeatures
-from model.masking import draw_mask
-from model.propagation import Propagation
-from model.protocols import to_node_pairs
-from model.sampling import PairSampler
-from model.similarities import Similarities
+from model.data.similarities import Similarities
+from model.evaluation.protocols import to_node_pairs
+from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.network.features import NodeFeatures
+from model.network.masking import draw_mask
+from model.network.propagation import Propagation
+from model.network.sampling import PairSampler
 
 
 class Trainer:

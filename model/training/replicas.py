@@ -17,9 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.autoencoder import Configuration
-from model.batched.trainer import BatchedTrainer
-from model.similarities import Similarities
+from model.data.similarities import Similarities
+from model.network.autoencoder import Configuration
+from model.training.batched.trainer import BatchedTrainer
 
 CHECKPOINT = "replicas.safetensors"
 

@@ -12,10 +12,10 @@ from PIL import Image
 from tests.deployment.browser import Window, window
 from tests.deployment.conftest import embedded_server
 from tuning.home import home
-from tuning.leaderboard import leaderboard_rows
-from tuning.mlflow_client import mlflow_client
-from tuning.mlflow_views import LEADERBOARD, view_path
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.leaderboard import leaderboard_rows
+from tuning.record.recorder import runs_of
+from tuning.record.views import LEADERBOARD, view_path
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 WIDTH, COLOURS = 1200, 64  # pixels; enough to read, and under 200 kB

@@ -18,8 +18,8 @@ import pytest
 import requests
 from typer.testing import CliRunner
 
-from model.protocols import HONEST
-from model.synthetic import demo
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tests.deployment.browser import Window, window
 from tests.deployment.conftest import Server, embedded_server, from_debian
@@ -100,8 +100,8 @@ def mmatune(tracked: tuple[Path, Server | None], monkeypatch: pytest.MonkeyPatch
 
 
 def test_runs_have_their_endings_and_whole_curves(mmatune: Any) -> None:
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name("first").experiment_id
@@ -118,8 +118,8 @@ def test_runs_have_their_endings_and_whole_curves(mmatune: Any) -> None:
 
 
 def test_the_study_shows_its_best_so_far_and_what_there_is_to_beat(mmatune: Any) -> None:
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name("first").experiment_id
@@ -231,11 +231,11 @@ def test_a_model_of_somebody_else_takes_a_version_once_that_is_granted(
     tracked: Any, mmatune: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As two members of a team who search on the same data."""
-    from model.calibration import Calibration
     from model.errors import InputError
-    from tuning.mlflow_client import mlflow_client
-    from tuning.model_card import ModelCard
-    from tuning.registry import register
+    from model.evaluation.calibration import Calibration
+    from tuning.record.client import mlflow_client
+    from tuning.registry.model_card import ModelCard
+    from tuning.registry.versions import register
 
     _, server = tracked
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", READER["username"])
@@ -270,9 +270,9 @@ def browser(tracked: Any) -> Iterator[Window]:
 
 
 def test_the_pages_show_a_study_without_set_up(mmatune: Any, browser: Window) -> None:
-    from tuning.mlflow_client import mlflow_client
-    from tuning.mlflow_views import LEADERBOARD, TRIALS, view_path
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import runs_of
+    from tuning.record.views import LEADERBOARD, TRIALS, view_path
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name("first").experiment_id

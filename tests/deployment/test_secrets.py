@@ -18,8 +18,8 @@ import yaml
 from typer.testing import CliRunner
 
 from tests.deployment.conftest import Server
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import runs_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

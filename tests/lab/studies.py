@@ -19,7 +19,7 @@ import yaml
 from tests.lab.hosts import Host, Lab
 from tests.lab.image import HOME
 from tests.tuning.survival import accounted_for_once
-from tuning.mlflow_client import mlflow_client
+from tuning.record.client import mlflow_client
 
 ROOT = Path(__file__).resolve().parents[2]
 RAY = str(Path(sys.executable).parent / "ray")

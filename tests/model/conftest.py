@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Every named option of the model at least once, in configurations small enough for tests."""
 
-from model.autoencoder import Configuration
+from model.network.autoencoder import Configuration
 
 SMALL = {
     "encoder.hidden_dim": 8,

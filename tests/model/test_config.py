@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from model.autoencoder import Configuration
 from model.errors import InputError
+from model.network.autoencoder import Configuration
 
 
 def test_dotted_names_survive_a_round_trip() -> None:

@@ -16,21 +16,27 @@ import numpy as np
 import pytest
 import torch
 
-from model import inner_cv
-from model.autoencoder import Configuration
-from model.baselines import BASELINES
-from model.batched import graph as batched_graph
-from model.batched.evidence import BatchedPropagation
-from model.batched.features import BatchedFeatures
-from model.batched.graph import TrainingGraph, VisibleGraph
-from model.batched.trainer import BatchedTrainer
+from model.baselines import inner_cv
+from model.baselines.registry import BASELINES
 from model.config import Config
-from model.datasets import AssociationDataset
-from model.final import final_model, final_probabilities
-from model.folds import Fold
-from model.protocols import PROTOCOLS, case_study, development_folds, development_pairs, sealed_fold
-from model.similarities import Similarities
-from model.training import Trainer
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.evaluation.folds import Fold
+from model.evaluation.protocols import (
+    PROTOCOLS,
+    case_study,
+    development_folds,
+    development_pairs,
+    sealed_fold,
+)
+from model.network.autoencoder import Configuration
+from model.training.batched import graph as batched_graph
+from model.training.batched.evidence import BatchedPropagation
+from model.training.batched.features import BatchedFeatures
+from model.training.batched.graph import TrainingGraph, VisibleGraph
+from model.training.batched.trainer import BatchedTrainer
+from model.training.final import final_model, final_probabilities
+from model.training.plain import Trainer
 from tests.model.options import VARIANTS, configuration
 
 EPOCHS = 3
@@ -294,6 +300,6 @@ def test_a_planted_leak_in_the_baselines_is_found(
         return dataset.associations.astype(float)
 
     monkeypatch.setattr(inner_cv, "training_matrix", leaking_matrix)
-    monkeypatch.setattr("model.baselines.training_matrix", leaking_matrix)
+    monkeypatch.setattr("model.baselines.registry.training_matrix", leaking_matrix)
     for name in ("additive degree", "kernel ridge similarity", "neighbour propagation"):
         assert not np.array_equal(BASELINES[name](tiny, fold), BASELINES[name](changed, fold)), name

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from model.autoencoder import Configuration
 from model.errors import InputError
+from model.network.autoencoder import Configuration
 from search_spaces.distributions import distributions
 from search_spaces.loading import load_space, shipped_spaces
 from search_spaces.schema import Schedule

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model.baselines import BASELINES
-from model.protocols import HONEST, development_folds
-from model.synthetic import demo
-from tuning.baseline_cache import cached_evaluation
+from model.baselines.registry import BASELINES
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST, development_folds
+from tuning.search.baseline_cache import cached_evaluation
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tuning.probe import Probe
-from tuning.prober import Cost
+from tuning.forecast.probe import Probe
+from tuning.forecast.prober import Cost
 
 GIB = 2**30
 COST = Cost(False, False, epochs=60, setup=0.1, epoch=0.02, evaluation=0.01, checkpoint=1000)

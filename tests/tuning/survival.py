@@ -17,13 +17,13 @@ import optuna
 import yaml
 from ray.tune import ExperimentAnalysis
 
-from model.synthetic import demo
+from model.data.synthetic import demo
 from tuning.ending import METRIC, Ending, ending
 from tuning.home import optuna_storage_url, study_folder
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import runs_of
 from tuning.repetition import find_trial, repeat_trial
-from tuning.resumption import RAY_TRIAL
+from tuning.search.resumption import RAY_TRIAL
 
 NAME = "cut"
 LONG = 400  # epochs of a trial that is under way when something is done to the study

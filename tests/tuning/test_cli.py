@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import typer
 
-from model.baselines import BASELINES
-from model.synthetic import demo
+from model.baselines.registry import BASELINES
+from model.data.synthetic import demo
 from tuning.cli import app, main
 
 
@@ -163,7 +163,9 @@ def test_what_a_library_prints_is_not_in_the_document(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As Ray prints to stdout which machine died, from a thread of its own."""
-    monkeypatch.setattr("tuning.studies.list_studies", lambda: print("(raylet) a node died") or [])
+    monkeypatch.setattr(
+        "tuning.record.studies.list_studies", lambda: print("(raylet) a node died") or []
+    )
     assert run(monkeypatch, "study", "list", "--json") == 0
     said = capsys.readouterr()
     assert json.loads(said.out) == []

@@ -17,7 +17,7 @@ import pytest
 from model.errors import InputError
 from tests.tuning.survival import begin, nothing_is_lost, resume
 from tuning.disk import refusal, refusals_named
-from tuning.snapshot import keep_snapshot, put_back_snapshot
+from tuning.search.snapshot import keep_snapshot, put_back_snapshot
 
 pytestmark = pytest.mark.timeout(600)  # two starts of Ray on a busy machine
 

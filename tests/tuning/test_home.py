@@ -10,7 +10,7 @@ import pytest
 
 from model.errors import InputError
 from tuning import home as places
-from tuning.mlflow_client import ENVIRONMENT_DEFAULTS, make_embedded_store, mlflow_client
+from tuning.record.client import ENVIRONMENT_DEFAULTS, make_embedded_store, mlflow_client
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,7 +53,7 @@ def test_each_study_has_its_folder(home):
 
 def test_two_commands_started_together_make_one_store_and_print_nothing(home, tmp_path):
     code = (
-        "from tuning.mlflow_client import mlflow_client\n"
+        "from tuning.record.client import mlflow_client\n"
         "client = mlflow_client()\n"
         f"assert client.get_experiment('0').artifact_location.startswith({str(home)!r})"
     )

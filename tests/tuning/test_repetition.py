@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from model.data.synthetic import demo
+from model.data.user_data import write_user_folder
 from model.errors import InputError
-from model.protocols import HONEST
-from model.synthetic import demo
-from model.user_data import write_user_folder
+from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
-from tuning.mlflow_client import mlflow_client
 from tuning.plan import StudyPlan
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import runs_of
 from tuning.repetition import find_trial, repeat_trial
 
 pytestmark = pytest.mark.ray

@@ -18,18 +18,18 @@ import pytest
 import torch
 import yaml
 
-from model.baselines import BASELINES
+from model.baselines.registry import BASELINES
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.protocols import HONEST, sealed_fold
-from model.synthetic import demo
+from model.evaluation.protocols import HONEST, sealed_fold
 from search_spaces.schema import SearchSpace
 from tests.tuning.survival import accounted_for_once
 from tuning.home import optuna_storage_url, study_folder
-from tuning.mlflow_client import mlflow_client
 from tuning.plan import StudyPlan
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import runs_of
+from tuning.record.study_folder import close_dead_studies, driving, stop_driver
 from tuning.study import StudyResult, run_study
-from tuning.study_folder import close_dead_studies, driving, stop_driver
 
 pytestmark = pytest.mark.ray
 
@@ -75,7 +75,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, measured_baselines: Path) ->
         patch.setenv("MMATUNE_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        patch.setattr("tuning.probe.SAMPLED", 2)  # a short probe
+        patch.setattr("tuning.forecast.probe.SAMPLED", 2)  # a short probe
         plan = StudyPlan(
             name="mixed",
             dataset=demo(),
@@ -158,7 +158,7 @@ def test_the_leaderboard_has_baselines_and_only_finished_trials(result: StudyRes
 
 
 def test_the_winner_is_registered_as_champion_and_scores_pairs(result: StudyResult) -> None:
-    from tuning.registry import load, resolve
+    from tuning.registry.versions import load, resolve
 
     assert result.registration is not None
     assert result.registration.is_champion
@@ -177,9 +177,9 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     """Trained again without the sealed associations in the data, it gives the same scores."""
     import dataclasses
 
-    from model.final import final_model
-    from model.protocols import development_folds, development_pairs
-    from tuning.registry import load, resolve
+    from model.evaluation.protocols import development_folds, development_pairs
+    from model.training.final import final_model
+    from tuning.registry.versions import load, resolve
 
     dataset = result.plan.dataset
     sealed = sealed_fold(dataset, HONEST, 0).held_out
@@ -206,8 +206,8 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
 
 
 def test_the_registered_model_brings_the_training_checkpoint(result: StudyResult) -> None:
-    from model.checkpoint import load_checkpoint
-    from tuning.registry import load, resolve
+    from model.training.checkpoint import load_checkpoint
+    from tuning.registry.versions import load, resolve
 
     found = resolve("demo")
     folder = Path(found.source.removeprefix("file://"))
@@ -273,7 +273,7 @@ def test_a_name_is_used_once(result: StudyResult) -> None:
 
 
 def test_a_driven_study_is_left_alone_and_a_dead_one_closed(home: Path) -> None:
-    from tuning.record import StudyRecord
+    from tuning.record.recorder import StudyRecord
 
     client = mlflow_client()
     runs = {}

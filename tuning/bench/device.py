@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 try:
-    from model.autoencoder import Configuration
-    from model.batched.precision import Precision, precisions
-    from model.batched.trainer import BatchedTrainer
-    from model.similarities import Similarities
+    from model.data.similarities import Similarities
+    from model.network.autoencoder import Configuration
+    from model.training.batched.precision import Precision, precisions
+    from model.training.batched.trainer import BatchedTrainer
 except ModuleNotFoundError as error:
     sys.exit(f"no module {error.name!r}; try: pip install torch numpy pydantic")
 from tuning.bench.measuring import Figure, document, in_turn, paired_ratio

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-import tuning.trial
-from model.metrics import METRICS
-from model.protocols import HONEST, development_folds
-from model.synthetic import demo
+import tuning.search.trial
+from model.data.synthetic import demo
+from model.evaluation.metrics import METRICS
+from model.evaluation.protocols import HONEST, development_folds
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import own_home
 from tuning.bench.recording import Curve
@@ -141,12 +141,12 @@ def _search(
     """Run it; seconds that a worker takes to start and to import what a trial needs."""
     import ray
 
+    from tuning.cluster.session import Resources, ray_session
     from tuning.home import artifact_root, study_folder
-    from tuning.mlflow_client import mlflow_client
     from tuning.plan import StudyPlan
-    from tuning.ray_session import Resources, ray_session
-    from tuning.record import StudyRecord
-    from tuning.search import search
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import StudyRecord
+    from tuning.search.run import search
 
     plan = StudyPlan("driver", demo(), HONEST, "replayed", space, len(drawn), seed=0)
     folds = development_folds(plan.dataset, HONEST, seed=0)
@@ -158,18 +158,18 @@ def _search(
         artifact_location=artifact_root() / plan.name,
         spool=study_folder(plan.name) / "record",
     )
-    honest = tuning.trial.run_trial
+    honest = tuning.search.trial.run_trial
     with ray_session("local"):
         began = time.perf_counter()
         ray.get(ray.remote(_imports).remote())
         actor_start = time.perf_counter() - began
         try:
-            tuning.trial.run_trial = _replaying(tuple(drawn), work)
+            tuning.search.trial.run_trial = _replaying(tuple(drawn), work)
             cpus = ray.cluster_resources()["CPU"] / at_once
             resources = Resources(cpus, 0.0, at_once)
             _, interrupted = search(plan, folds, record, resources, clock)
         finally:
-            tuning.trial.run_trial = honest
+            tuning.search.trial.run_trial = honest
     assert record.spool
     record.spool.stop()
     if interrupted:
@@ -178,7 +178,7 @@ def _search(
 
 
 def _imports() -> None:
-    import model.cross_validation  # noqa: F401
+    import model.training.cross_validation  # noqa: F401
 
 
 def _replaying(drawn: tuple[Curve, ...], work: float) -> Callable[..., None]:

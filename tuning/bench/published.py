@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch_geometric.utils import degree, negative_sampling, to_undirected
 
-from model.autoencoder import Configuration, MaskedGraphAutoencoder
-from model.features import NodeFeatures
-from model.masking import MaskedGraph
-from model.protocols import to_node_pairs
-from model.similarities import Similarities
+from model.data.similarities import Similarities
+from model.evaluation.protocols import to_node_pairs
+from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.network.features import NodeFeatures
+from model.network.masking import MaskedGraph
 
 _BATCH = 2**16  # as published: larger than any of its networks, so one batch an epoch
 
@@ -28,7 +28,7 @@ class PublishedLoop:
     """One model trained as the published code trains it.
 
     Args:
-        train_pairs: (T, 2), see `model.training.Trainer`.
+        train_pairs: (T, 2), see `model.training.plain.Trainer`.
     """
 
     def __init__(

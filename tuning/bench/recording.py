@@ -68,8 +68,8 @@ def record_study(name: str) -> list[Curve]:
         InputError: there is no such study, no trial finished, or the scheduler stopped some: how
             their curves go on is unknown, and the others alone would be a choice of the best.
     """
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(name)

@@ -10,7 +10,7 @@ import numpy as np
 from search_spaces.schema import Schedule, SearchSpace
 from tuning.bench.recording import Curve
 from tuning.bench.simulation import Cluster, Costs, draw_trials, simulate
-from tuning.fidelity import rank_correlations
+from tuning.record.fidelity import rank_correlations
 
 FEW, MANY = 12, 120  # trials: what so many reach without ASHA is the goal; given up after so many
 FIRST, FACTORS = (20, 40, 60), (2, 3, 4)
@@ -23,9 +23,9 @@ def compare_rungs(curves: Sequence[Curve], space: SearchSpace, *, draws: int) ->
     One device, no other costs. The goal is the best of `FEW` drawn trials, the search draws anew.
 
     Returns:
-        ``fidelity`` (see `tuning.fidelity.rank_correlations`), and ``schedules``: ``first_rung``
-        and ``reduction_factor`` (None: without ASHA, which is luck alone), ``ratio`` (quartiles
-        over the draws, None where infinite), ``reached`` (share of the draws).
+        ``fidelity`` (see `tuning.record.fidelity.rank_correlations`), and ``schedules``:
+        ``first_rung`` and ``reduction_factor`` (None: without ASHA, which is luck alone), ``ratio``
+        (quartiles over the draws, None where infinite), ``reached`` (share of the draws).
     """
     every = space.schedule.report_every
     last = space.max_epochs

@@ -75,10 +75,10 @@ def measure(size: int, nodes: int, repeats: int, dense: bool | None) -> _Measure
     """
     import torch
 
-    from model.autoencoder import Configuration
-    from model.batched import representation
-    from model.batched.trainer import BatchedTrainer
-    from model.large_synthetic import large_network
+    from model.data.large_synthetic import large_network
+    from model.network.autoencoder import Configuration
+    from model.training.batched import representation
+    from model.training.batched.trainer import BatchedTrainer
 
     torch.set_num_threads(1)
     if dense is not None:
@@ -100,7 +100,7 @@ def measure(size: int, nodes: int, repeats: int, dense: bool | None) -> _Measure
 
 
 def _ranking(trainer: Any, pairs: np.ndarray, held_out: np.ndarray) -> _Measured:
-    from model.large_ranking import sample_unknown, sampled_auc, top_unknown
+    from model.training.large_ranking import sample_unknown, sampled_auc, top_unknown
 
     sides = trainer.sides
     known = np.sort(pairs @ [sides[1], 1])

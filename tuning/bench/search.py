@@ -20,8 +20,8 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from model.datasets import AssociationDataset
-from model.protocols import HONEST, development_folds
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import HONEST, development_folds
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document
 from tuning.ending import METRIC, Ending, ending
@@ -104,7 +104,7 @@ def run_search(
     import optuna
     import torch
 
-    from tuning.scheduler import StudyScheduler
+    from tuning.search.scheduler import StudyScheduler
 
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -143,7 +143,7 @@ def _train(
 
     They are the processor's: what else runs on the machine is none of a search's compute.
     """
-    from model.cross_validation import CrossValidation
+    from model.training.cross_validation import CrossValidation
 
     started = time.process_time()
     configuration = space.configuration(trial.config)
@@ -167,7 +167,7 @@ def _train(
 def _searcher(strategy: Strategy, space: SearchSpace, seed: int, folder: Path) -> Any:
     import optuna
 
-    from tuning.searcher import StudySearch
+    from tuning.search.searcher import StudySearch
 
     class AsComplete(StudySearch):
         """What Ray's own `OptunaSearch` tells: a stopped trial's last score as if it were final."""

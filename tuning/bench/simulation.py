@@ -28,7 +28,7 @@ DRIVER = "waiting for the driver"
 IDLE = "idle"
 SPENDING = (TRAINING, REDONE, STARTING, DRIVER, IDLE)
 
-_MAX_LOSSES = 3  # as in tuning/search.py: a trial that is lost once more has failed
+_MAX_LOSSES = 3  # as in tuning/search/run.py: a trial that is lost once more has failed
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class _Study:
         work: float,
         seed: int,
     ) -> None:
-        from tuning.scheduler import StudyScheduler
+        from tuning.search.scheduler import StudyScheduler
 
         self.cluster, self.costs, self.work = cluster, costs, work
         self.schedule = space.schedule
@@ -273,7 +273,7 @@ class _Study:
         curve = trial.curve
         epoch, score = curve.epochs[trial.reached], curve.scores[trial.reached]
         trial.reached += 1
-        if epoch in self.schedule.rungs(curve.epochs[-1]):  # as in tuning/trial.py
+        if epoch in self.schedule.rungs(curve.epochs[-1]):  # as in tuning/search/trial.py
             trial.saved, trial.at_risk = trial.reached, 0.0
         full = trial.reached == len(curve.epochs)
         result = {METRIC: score, "epoch": epoch, "full_budget": full}

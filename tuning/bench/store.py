@@ -15,20 +15,20 @@ from uuid import uuid4
 import numpy as np
 import optuna
 
-from model.baselines import BASELINES
-from model.datasets import AssociationDataset
-from model.metrics import METRICS
-from model.protocols import HONEST
+from model.baselines.registry import BASELINES
+from model.data.datasets import AssociationDataset
+from model.evaluation.metrics import METRICS
+from model.evaluation.protocols import HONEST
 from search_spaces.distributions import distributions
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document
 from tuning.ending import Ending
 from tuning.home import artifact_root, tracking_uri
-from tuning.leaderboard import leaderboard_rows
-from tuning.mlflow_client import mlflow_client
 from tuning.plan import StudyPlan
-from tuning.record import StudyRecord, runs_of
-from tuning.studies import list_studies, outcome_tags
+from tuning.record.client import mlflow_client
+from tuning.record.leaderboard import leaderboard_rows
+from tuning.record.recorder import StudyRecord, runs_of
+from tuning.record.studies import list_studies, outcome_tags
 
 _ROWS_AT_ONCE = 20_000  # in one statement
 _FINISHED = 0.2  # share of the trials that reach their full budget, as ASHA leaves it
@@ -52,7 +52,7 @@ def bench_store(
     Args:
         trials: of each study; there are as many studies as it takes.
     """
-    from tuning.leaderboard import study_leaderboard
+    from tuning.record.leaderboard import study_leaderboard
     from tuning.report.page import render
     from tuning.report.reading import read_report
 

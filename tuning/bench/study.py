@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-from model.datasets import AssociationDataset
-from model.protocols import HONEST
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
-from tuning import spool
 from tuning.bench.measuring import Figure, document, own_home
 from tuning.ending import METRIC
 from tuning.home import artifact_root
-from tuning.study_folder import spool_folder
+from tuning.record import spool
+from tuning.record.study_folder import spool_folder
 
 CURVE = "logging a curve of 1000 points"
 
@@ -35,9 +35,9 @@ def bench_study(
     ``beside it`` is that thread's processor time over (cores x wall). ``logging a curve`` is what
     the study pays for 1000 points of one metric: the lines on disk.
     """
-    from tuning.mlflow_client import mlflow_client
     from tuning.plan import StudyPlan
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import runs_of
     from tuning.study import run_study
 
     with own_home():
@@ -86,8 +86,8 @@ def bench_study(
 
 def logging_a_curve(*, repeats: int) -> list[float]:
     """Processor milliseconds of this thread, for 1000 points of one metric; in the current home."""
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import StudyRecord
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import StudyRecord
 
     name = "bench-curve"
     record = StudyRecord.create(

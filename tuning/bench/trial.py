@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
-from model.protocols import HONEST, development_folds
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import HONEST, development_folds
+from model.network.autoencoder import Configuration
 from tuning.bench.measuring import Figure, document, in_turn, paired_ratio
 
 EPOCHS = 20  # of one repeat
@@ -71,9 +71,9 @@ def _actions(
     """What to time, and how many models each trains."""
     import torch
 
-    from model.replicas import Replicas
-    from model.similarities import Similarities
-    from model.training import Trainer
+    from model.data.similarities import Similarities
+    from model.training.plain import Trainer
+    from model.training.replicas import Replicas
     from tuning.bench.published import PublishedLoop
 
     config = Configuration()

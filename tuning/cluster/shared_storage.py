@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from model.errors import InputError
+from tuning.cluster.session import Resources
 from tuning.console import console
 from tuning.home import study_folder
-from tuning.ray_session import Resources
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

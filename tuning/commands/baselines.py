@@ -24,13 +24,13 @@ def baselines(
 
     Example: `mmatune baselines demo`
     """
-    from model.baselines import BASELINES
-    from model.catalogue import load
-    from model.groups import chosen_protocol
-    from model.protocols import development_folds
-    from tuning.baseline_cache import cached_evaluation
+    from model.baselines.registry import BASELINES
+    from model.data.catalogue import load
+    from model.evaluation.groups import chosen_protocol
+    from model.evaluation.protocols import development_folds
     from tuning.home import data_folder
-    from tuning.leaderboard import leaderboard_table, score_row
+    from tuning.record.leaderboard import leaderboard_table, score_row
+    from tuning.search.baseline_cache import cached_evaluation
 
     loaded = load(dataset, data_dir or data_folder())
     measured = chosen_protocol(protocol, groups, loaded)

@@ -38,7 +38,7 @@ def trial(
 
     Example: `mmatune bench trial --dataset dataset2`
     """
-    from model.catalogue import load
+    from model.data.catalogue import load
     from tuning.bench.trial import bench_trial
     from tuning.home import data_folder
 
@@ -100,7 +100,7 @@ def search(
 
     Example: `mmatune bench search --dataset dataset2 --budget 60 --seeds 5`
     """
-    from model.catalogue import load
+    from model.data.catalogue import load
     from search_spaces.loading import load_space
     from tuning.bench.search import bench_search
     from tuning.home import data_folder
@@ -132,7 +132,7 @@ def study(
 
     Example: `mmatune bench study --dataset dataset2`
     """
-    from model.catalogue import load
+    from model.data.catalogue import load
     from search_spaces.loading import load_space
     from tuning.bench.study import bench_study
     from tuning.home import data_folder
@@ -251,7 +251,7 @@ def store(
 
     Example: `mmatune bench store --runs 10000`
     """
-    from model.synthetic import demo
+    from model.data.synthetic import demo
     from search_spaces.loading import load_space
     from tuning.bench.store import bench_store
 

@@ -10,7 +10,7 @@ import typer
 from tuning.console import JsonOption, console, print_json
 
 if TYPE_CHECKING:
-    from tuning.cluster.findings import Finding
+    from tuning.cluster.check.findings import Finding
 
 app = typer.Typer(help="Check a cluster file before `ray up`.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def check(
 
     **Example:** `mmatune cluster check cluster.yaml`
     """
-    from tuning.cluster.check import check_cluster_file
+    from tuning.cluster.check.rules import check_cluster_file
 
     findings = check_cluster_file(file)
     if as_json:

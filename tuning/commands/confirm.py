@@ -12,7 +12,7 @@ from tuning.commands.tune import DataDirOption, GpusOption
 from tuning.console import JsonOption, console, print_json
 
 if TYPE_CHECKING:
-    from tuning.confirmation import Confirmation
+    from tuning.confirm.confirmation import Confirmation
 
 # Keys of a row.
 _AUC = ("confirmed_auc", "standard_error")
@@ -42,9 +42,9 @@ def confirm(
 
     Example: `mmatune confirm dataset2-20260101-120000 --top 5`
     """
-    from tuning.confirmation import ConfirmationPlan, confirm_study
-    from tuning.confirmed_study import read_study
+    from tuning.confirm.confirmation import ConfirmationPlan, confirm_study
     from tuning.home import data_folder
+    from tuning.record.read_study import read_study
 
     found = read_study(study, data, data_dir or data_folder())
     result = confirm_study(

@@ -10,13 +10,13 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from model.catalogue import load
-from model.datasets import AssociationDataset
-from model.download import download as fetch
-from model.names import twin_groups
-from model.synthetic import demo
-from model.upstream import BASE_URL, PUBLISHED, missing_files
-from model.user_data import write_user_folder
+from model.data.catalogue import load
+from model.data.datasets import AssociationDataset
+from model.data.download import download as fetch
+from model.data.names import twin_groups
+from model.data.synthetic import demo
+from model.data.upstream import BASE_URL, PUBLISHED, missing_files
+from model.data.user_data import write_user_folder
 from tuning.console import JsonOption, console, print_json
 
 app = typer.Typer(

@@ -27,7 +27,7 @@ def protocols(as_json: JsonOption = False) -> None:
     """
     from dataclasses import asdict
 
-    from model.protocols import PROTOCOLS, case_study
+    from model.evaluation.protocols import PROTOCOLS, case_study
 
     known = [*PROTOCOLS.values(), case_study("NAME")]
     if as_json:
@@ -55,9 +55,9 @@ def export_folds(
 
     Example: `mmatune folds export dataset2 --protocol honest --seed 0 --out folds.json`
     """
-    from model.catalogue import load
-    from model.folds_file import FoldsFile
-    from model.groups import chosen_protocol
+    from model.data.catalogue import load
+    from model.evaluation.folds_file import FoldsFile
+    from model.evaluation.groups import chosen_protocol
     from tuning.home import data_folder
 
     loaded = load(dataset, data_dir or data_folder())
@@ -97,9 +97,9 @@ def score_predictions(
 
     Example: `mmatune folds score folds.json predictions.csv`
     """
-    from model.folds_file import read_folds
-    from model.predictions_file import evaluate_predictions
-    from tuning.leaderboard import leaderboard_table, score_row
+    from model.evaluation.folds_file import read_folds
+    from model.evaluation.predictions_file import evaluate_predictions
+    from tuning.record.leaderboard import leaderboard_table, score_row
 
     folds = read_folds(file)
     evaluation = evaluate_predictions(folds, predictions, threshold=threshold)

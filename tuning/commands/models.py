@@ -26,7 +26,7 @@ def list_registered(as_json: JsonOption = False) -> None:
     **Example:** `mmatune model list`
     """
     with console.status("asking the registry"):
-        from tuning.registry import list_models
+        from tuning.registry.versions import list_models
 
         rows = list_models()
     if as_json:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from rich.table import Table
 
-    from tuning.ranking import Ranking
+    from tuning.registry.ranking import Ranking
 
 # As many known associations in a row are shown by name: a model scores most of them above all
 # unknown pairs, which are what is asked for.
@@ -44,7 +44,7 @@ def predict(
     **Example:** `mmatune predict sm-mirna --small-molecule Doxorubicin --top 20`
     """
     with console.status("loading the model"):
-        from tuning.ranking import rank_partners
+        from tuning.registry.ranking import rank_partners
 
         found = rank_partners(model, small_molecule=small_molecule, mirna=mirna, top=top)
     kind = "mirna" if small_molecule is None else "small_molecule"

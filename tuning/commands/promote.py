@@ -25,7 +25,7 @@ def promote(
 
     Example: `mmatune promote dataset2-20260101-120000`
     """
-    from tuning.registry import promote_version, resolve
+    from tuning.registry.versions import promote_version, resolve
 
     confirmation = _confirmation(study)
     name, number = confirmation["model"]["model"], int(confirmation["model"]["version"])
@@ -49,8 +49,8 @@ def promote(
 
 def _confirmation(study: str) -> dict[str, Any]:
     """What the study's confirmation left in its record."""
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)

@@ -25,13 +25,13 @@ def pull(
 
     It needs numpy, pandas and mlflow-skinny only; the versions are in its `requirements.txt`. The
     model card of today comes along as `MODEL_CARD.md`, and the trained weights as
-    `artifacts/checkpoint.safetensors`, which `model.checkpoint.load_checkpoint` reads.
+    `artifacts/checkpoint.safetensors`, which `model.training.checkpoint.load_checkpoint` reads.
 
     Example: `mmatune pull dataset2@champion --to my-model`
     """
-    from tuning.mlflow_client import mlflow_client
-    from tuning.model_card import card_file
-    from tuning.registry import resolve
+    from tuning.record.client import mlflow_client
+    from tuning.registry.model_card import card_file
+    from tuning.registry.versions import resolve
 
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         problem = "is not empty" if to.is_dir() else "is a file"

@@ -15,7 +15,7 @@ from tuning.commands.scores import show_scores
 from tuning.console import console, print_json
 
 if TYPE_CHECKING:
-    from tuning.jobs import JobEnd
+    from tuning.jobs.study_job import JobEnd
 
 DashboardOption = Annotated[
     str | None,
@@ -38,8 +38,8 @@ def is_elsewhere(address: str | None) -> TypeGuard[str]:
 
 def tune_there(context: typer.Context, address: str) -> None:
     """Submit the `mmatune tune` of the command line to a cluster, and follow it."""
-    from tuning.job_client import job_client
-    from tuning.jobs import submit
+    from tuning.jobs.client import job_client
+    from tuning.jobs.study_job import submit
 
     job_client(address)  # is anybody there? Looking at the data takes longer.
     given = context.params
@@ -60,7 +60,7 @@ def tune_there(context: typer.Context, address: str) -> None:
 
 def follow_there(address: str, study: str, *, as_json: bool) -> None:
     """Show a submitted study until it ends, and how it came out."""
-    from tuning.jobs import follow
+    from tuning.jobs.study_job import follow
 
     where = f"{shlex.quote(study)} --address {address}"
     try:
@@ -80,8 +80,8 @@ def follow_there(address: str, study: str, *, as_json: bool) -> None:
 
 def _check(context: typer.Context) -> None:
     """Refuse here what the head would refuse too, once it has started everything."""
-    from model.catalogue import load
-    from model.groups import chosen_protocol
+    from model.data.catalogue import load
+    from model.evaluation.groups import chosen_protocol
     from search_spaces.loading import load_space
     from tuning.cluster.shared_storage import study_storage
     from tuning.home import data_folder
@@ -97,7 +97,7 @@ def _check(context: typer.Context) -> None:
 
 def command_there(context: typer.Context, study: str, folder: Path) -> list[str]:
     """The same command as the head understands it; its files are put into ``folder``."""
-    from tuning.shipment import pack_data, pack_file
+    from tuning.jobs.shipment import pack_data, pack_file
 
     given = context.params
     command = ["mmatune", "tune", pack_data(given["dataset"], folder), "--name", study, "--json"]
@@ -159,7 +159,7 @@ def _show_failure(end: JobEnd, study: str, address: str) -> None:
 
 
 def _show_next(document: dict[str, Any], study: str, address: str) -> None:
-    from model.catalogue import NAMES
+    from model.data.catalogue import NAMES
 
     name = shlex.quote(study)
     if document["interrupted"]:

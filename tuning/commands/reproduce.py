@@ -35,7 +35,7 @@ def reproduce(
 
     Example: `mmatune reproduce table-4 --seeds 1`
     """
-    from model.catalogue import load
+    from model.data.catalogue import load
     from model.errors import InputError
     from tuning.home import data_folder
     from tuning.reproduction.run import reproduce_case, reproduce_measured

@@ -14,8 +14,8 @@ def show_scores(document: dict[str, Any]) -> None:
         document: the one of `mmatune tune --json`, or at least its ``study``, ``dataset``,
             ``protocol``, ``rows`` and ``fidelity``.
     """
-    from tuning.fidelity import fidelity_line
-    from tuning.leaderboard import leaderboard_table, verdict
+    from tuning.record.fidelity import fidelity_line
+    from tuning.record.leaderboard import leaderboard_table, verdict
 
     title = f"{document['study']}: {document['dataset']}, protocol {document['protocol']}"
     console.print(leaderboard_table(document["rows"], title=f"{title}, development folds"))

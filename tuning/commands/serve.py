@@ -39,7 +39,7 @@ def serve(
             import uvicorn
             from mlflow.pyfunc import scoring_server
 
-            from tuning.registry import load, resolve
+            from tuning.registry.versions import load, resolve
 
             found = resolve(model)
             loaded = load(found)

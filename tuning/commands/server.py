@@ -18,7 +18,7 @@ import typer
 from model.errors import InputError
 from tuning.console import JsonOption, console, print_json
 from tuning.home import artifact_root, home, tracking_uri
-from tuning.mlflow_client import ENVIRONMENT_DEFAULTS, hide_password, make_embedded_store
+from tuning.record.client import ENVIRONMENT_DEFAULTS, hide_password, make_embedded_store
 
 # MLflow's own default is fifteen processes and 2 GB; one person's UI needs two and 0.4 GB.
 LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -21,7 +21,7 @@ def list_(as_json: JsonOption = False) -> None:
 
     Example: `mmatune study list`
     """
-    from tuning.studies import list_studies
+    from tuning.record.studies import list_studies
 
     rows = list_studies()
     if as_json:
@@ -55,12 +55,12 @@ def stop(
 
     Example: `mmatune study stop first --address http://127.0.0.1:8265`
     """
-    from tuning import jobs
-    from tuning.study_folder import stop_driver
+    from tuning.jobs import study_job
+    from tuning.record.study_folder import stop_driver
 
     with console.status(f"stopping {study} ..."):
         if is_elsewhere(address):
-            jobs.stop(address, study)
+            study_job.stop(address, study)
         else:
             stop_driver(study)
     if as_json:
@@ -86,7 +86,7 @@ def watch(
     if is_elsewhere(address):
         follow_there(address, study, as_json=as_json)
         return
-    from tuning.watching import watch_driver
+    from tuning.jobs.watching import watch_driver
 
     watch_driver(study)
     show(study, as_json=as_json)
@@ -100,7 +100,7 @@ def sync(as_json: JsonOption = False) -> None:
 
     Example: `mmatune study sync`
     """
-    from tuning.study_folder import close_dead_studies
+    from tuning.record.study_folder import close_dead_studies
 
     with console.status("telling MLflow ..."):
         closed = close_dead_studies()
@@ -120,11 +120,11 @@ def show(
     Example: `mmatune study show demo-20260101-120000`
     """
     from tuning.commands.tune import show_addresses
-    from tuning.fidelity import fidelity_audit
-    from tuning.leaderboard import count_endings, leaderboard_rows
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
-    from tuning.studies import study_experiments
+    from tuning.record.client import mlflow_client
+    from tuning.record.fidelity import fidelity_audit
+    from tuning.record.leaderboard import count_endings, leaderboard_rows
+    from tuning.record.recorder import runs_of
+    from tuning.record.studies import study_experiments
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)

@@ -65,14 +65,14 @@ def train(
             where="mmatune train",
             hint="for example `mmatune train demo`",
         )
-    from model.autoencoder import Configuration
-    from model.catalogue import load
-    from model.cross_validation import CrossValidation
-    from model.groups import chosen_protocol
-    from model.metrics import METRICS
-    from model.protocols import development_folds
+    from model.data.catalogue import load
+    from model.evaluation.groups import chosen_protocol
+    from model.evaluation.metrics import METRICS
+    from model.evaluation.protocols import development_folds
+    from model.network.autoencoder import Configuration
+    from model.training.cross_validation import CrossValidation
     from tuning.home import data_folder
-    from tuning.leaderboard import score_row, with_spread
+    from tuning.record.leaderboard import score_row, with_spread
 
     start = Configuration.published() if published else Configuration()
     config = Configuration.from_dotted({**start.dotted(), **_parsed(settings or [])})
@@ -118,8 +118,8 @@ def _refuse_settings(context: typer.Context) -> None:
 
 
 def _repeat(reference: str, data: str | None, data_dir: Path | None, *, as_json: bool) -> None:
-    from tuning.confirmed_study import recorded_dataset
     from tuning.home import data_folder
+    from tuning.record.read_study import recorded_dataset
     from tuning.repetition import find_trial, repeat_trial
 
     with console.status("reading the trial ..."):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from model.errors import InputError
-from model.protocols import CASE_STUDY, PROTOCOLS
+from model.evaluation.protocols import CASE_STUDY, PROTOCOLS
 from tuning.commands.remote import is_elsewhere, tune_there
 from tuning.commands.scores import show_scores
 from tuning.console import JsonOption, console, print_json
-from tuning.job_log import is_submitted
+from tuning.record.job_log import is_submitted
 
 if TYPE_CHECKING:
     from tuning.study import StudyResult
@@ -143,15 +143,15 @@ def tune(
     if is_elsewhere(address):
         tune_there(context, address)
         return
-    from model.catalogue import load
-    from model.groups import chosen_protocol
+    from model.data.catalogue import load
+    from model.evaluation.groups import chosen_protocol
     from search_spaces.loading import load_space
+    from tuning.forecast.outlook import look_ahead, show
     from tuning.home import data_folder
-    from tuning.outlook import look_ahead, show
+    from tuning.jobs.submitted import prepare
     from tuning.plan import StudyPlan
-    from tuning.resumption import read_plan
+    from tuning.search.resumption import read_plan
     from tuning.study import resume_study, run_study
-    from tuning.submitted import prepare
 
     if is_submitted():
         prepare(dataset)
@@ -228,9 +228,9 @@ def _document(result: StudyResult) -> dict[str, Any]:
 
 
 def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
-    from tuning.fidelity import fidelity_audit
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.fidelity import fidelity_audit
+    from tuning.record.recorder import runs_of
 
     client = mlflow_client()
     return fidelity_audit(client, runs_of(client, result.experiment_id))
@@ -239,9 +239,9 @@ def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
 def _show(
     result: StudyResult, audit: list[dict[str, Any]], dataset: str, data_dir: Path | None
 ) -> None:
-    from model.catalogue import NAMES
+    from model.data.catalogue import NAMES
     from tuning.home import tracking_uri
-    from tuning.mlflow_client import hide_password
+    from tuning.record.client import hide_password
 
     plan = result.plan
     # What is typed next finds the data only where they were found now.
@@ -268,7 +268,7 @@ def _show(
 def show_addresses(experiment_id: str) -> None:
     """Where MLflow's UI shows the study."""
     from tuning.home import is_embedded
-    from tuning.mlflow_views import LEADERBOARD, view_address
+    from tuning.record.views import LEADERBOARD, view_address
 
     start = "`mmatune server`, then " if is_embedded() else ""
     for first, text, charts in (

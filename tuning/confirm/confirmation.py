@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.baselines import BASELINES
-from model.checkpoint import checkpoint
-from model.cross_validation import Evaluation
+from model.baselines.registry import BASELINES
 from model.errors import InputError
-from model.final import FinalModel
-from model.fresh_splits import DevelopmentPart, development_part, fresh_folds
-from model.protocols import development_folds, development_pairs
-from tuning.confirm_tasks import OnSplit, measure_on_fresh_splits
-from tuning.confirmed_study import Candidate, FinishedStudy
+from model.evaluation.fresh_splits import DevelopmentPart, development_part, fresh_folds
+from model.evaluation.protocols import development_folds, development_pairs
+from model.evaluation.result import Evaluation
+from model.training.checkpoint import checkpoint
+from model.training.final import FinalModel
+from tuning.cluster.session import Resources, ray_session, trial_resources
+from tuning.confirm.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
+from tuning.confirm.tasks import OnSplit, measure_on_fresh_splits
 from tuning.console import console
 from tuning.ending import METRIC, Ending
-from tuning.model_card import ModelCard, version_tags
-from tuning.ray_session import Resources, ray_session, trial_resources
-from tuning.registry import Registration, confirm_version, find_version, register
+from tuning.record.read_study import Candidate, FinishedStudy
+from tuning.record.study_folder import close_dead_studies, driving
+from tuning.registry.model_card import ModelCard, version_tags
+from tuning.registry.verdict import Measured, Verdict, decide, summary_row
+from tuning.registry.versions import Registration, confirm_version, find_version, register
 from tuning.report.attach import attach_report
-from tuning.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
-from tuning.study_folder import close_dead_studies, driving
-from tuning.verdict import Measured, Verdict, decide, summary_row
-from tuning.worker import train_to_register
+from tuning.search.worker import train_to_register
 
 if TYPE_CHECKING:
     import pandas as pd

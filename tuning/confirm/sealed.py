@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from model.baselines import BASELINES, score_node_pairs
-from model.datasets import AssociationDataset
-from model.fresh_splits import development_part
-from model.metrics import ranking_metrics
-from model.protocols import Protocol, sealed_fold
-from model.splits import association_groups
-from model.statistics import bootstrap_intervals
-from tuning.confirmed_study import FinishedStudy
+from model.baselines.registry import BASELINES, score_node_pairs
+from model.data.datasets import AssociationDataset
+from model.evaluation.fresh_splits import development_part
+from model.evaluation.metrics import ranking_metrics
+from model.evaluation.protocols import Protocol, sealed_fold
+from model.evaluation.splits import association_groups
+from model.evaluation.statistics import bootstrap_intervals
+from tuning.record.read_study import FinishedStudy
 
 OPENED, OPENED_AT = "sealed_opened", "sealed_opened_at"
 

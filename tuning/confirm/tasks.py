@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.autoencoder import Configuration
-from model.cross_validation import Evaluation
-from model.fresh_splits import DevelopmentPart, fresh_folds
-from model.protocols import Fold, Protocol
-from tuning.baseline_cache import Entry
-from tuning.ray_session import Resources
-from tuning.worker import worker_device
+from model.evaluation.fresh_splits import DevelopmentPart, fresh_folds
+from model.evaluation.protocols import Fold, Protocol
+from model.evaluation.result import Evaluation
+from model.network.autoencoder import Configuration
+from tuning.cluster.session import Resources
+from tuning.search.baseline_cache import Entry
+from tuning.search.worker import worker_device
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def measure_on_fresh_splits(
 def _train_task(
     configuration: Configuration, part: DevelopmentPart, protocol: Protocol, seed: int
 ) -> OnSplit:
-    from model.cross_validation import CrossValidation
+    from model.training.cross_validation import CrossValidation
 
     device = worker_device()
     folds = fresh_folds(part, protocol, seed)
@@ -96,7 +96,7 @@ def _train_task(
 
 
 def _baseline_task(name: str, part: DevelopmentPart, protocol: Protocol, seed: int) -> OnSplit:
-    from model.baselines import BASELINES, evaluate_baseline
+    from model.baselines.registry import BASELINES, evaluate_baseline
 
     folds: tuple[Fold, ...] = fresh_folds(part, protocol, seed)
     return OnSplit(evaluate_baseline(BASELINES[name], part.dataset, folds).folds, None)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from search_spaces.schema import SearchSpace
-from tuning.probe import Probe
-from tuning.prober import Cost
-from tuning.ray_session import Resources
+from tuning.cluster.session import Resources
+from tuning.forecast.probe import Probe
+from tuning.forecast.prober import Cost
 
 _SIMULATED = 3_000  # trials in all studies that are simulated, at least _REPLAYS of these
 _REPLAYS = 10
@@ -117,7 +117,7 @@ def _run(
         rng: of the scores, which ASHA compares; None if nothing is stopped.
     """
     # Imports Ray, whose settings come first: not before the session.
-    from tuning.scheduler import StudyScheduler
+    from tuning.search.scheduler import StudyScheduler
 
     scheduler = StudyScheduler(space)
     (bracket,) = scheduler._brackets

@@ -12,15 +12,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from model.errors import InputError
-from model.protocols import development_folds
+from model.evaluation.protocols import development_folds
+from tuning.cluster.session import Resources, ray_session, trial_resources
 from tuning.cluster.shared_storage import study_storage
 from tuning.console import console
+from tuning.forecast.estimate import Forecast, forecast
+from tuning.forecast.packing import AUTO, choose, number_that_fits
+from tuning.forecast.probe import Probe, measure
 from tuning.home import home
-from tuning.packing import AUTO, choose, number_that_fits
 from tuning.plan import StudyPlan
-from tuning.probe import Probe, measure
-from tuning.ray_session import Resources, ray_session, trial_resources
-from tuning.study_forecast import Forecast, forecast
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from model.errors import InputError
-from tuning.probe import MARGIN, Probe, largest_number, part_of_a_gpu
+from tuning.forecast.probe import MARGIN, Probe, largest_number, part_of_a_gpu
 
 AUTO: Final = "auto"
 _WORTH = 1.05  # times the throughput: fewer trials at once let the search learn more from each

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import Fold
+from model.evaluation.protocols import Fold
+from model.network.autoencoder import Configuration
 from search_spaces.sampling import sample_points
 from search_spaces.schema import SearchSpace
-from tuning.prober import Cost, Prober
-from tuning.worker import place
+from tuning.forecast.prober import Cost, Prober
+from tuning.search.worker import place
 
 SAMPLED = 24  # random configurations, beside the points that the search starts with
 MOST_AT_ONCE = 8  # processes that are tried side by side

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
-from model.protocols import Fold
-from tuning.worker import worker_device
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
+from model.network.autoencoder import Configuration
+from tuning.search.worker import worker_device
 
 _EPOCHS, _SECONDS = 10, 0.15  # timed at a stretch: as many epochs, fewer where they take longer
 _WINDOW = 1.5  # seconds of training side by side
@@ -49,7 +49,7 @@ class Prober:
     def __init__(self, dataset: AssociationDataset, folds: tuple[Fold, ...], seed: int) -> None:
         self.dataset, self.folds, self.seed = dataset, folds, seed
         self.device = worker_device()
-        import model.cross_validation  # noqa: F401 - a set-up is timed without its imports
+        import model.training.cross_validation  # noqa: F401 - a set-up is timed without its imports
 
     def node(self) -> str:
         import ray
@@ -100,7 +100,7 @@ class Prober:
         }
 
     def _begin(self, configuration: Configuration) -> Any:
-        from model.cross_validation import CrossValidation
+        from model.training.cross_validation import CrossValidation
 
         return CrossValidation(
             configuration, self.dataset, self.folds, seed=self.seed, device=self.device

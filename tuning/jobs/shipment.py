@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import model
 import search_spaces
 import tuning
-from model.catalogue import NAMES
+from model.data.catalogue import NAMES
 from model.errors import InputError
-from tuning.job_log import SUBMITTED_BY
+from tuning.record.job_log import SUBMITTED_BY
 
 LIMIT = 500 * 2**20  # bytes; Ray keeps packages of up to 512 MiB in the head's memory
 # Seconds that Ray gives the driver to end in order, before it kills it: as long as a study waits

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
 from tuning.console import console
-from tuning.job_client import STUDY, WHERE, ask, asking, job_client, latest_job
-from tuning.job_log import JobLog
-from tuning.shipment import runtime_environment
-from tuning.watching import Replay
+from tuning.jobs.client import STUDY, WHERE, ask, asking, job_client, latest_job
+from tuning.jobs.shipment import runtime_environment
+from tuning.jobs.watching import Replay
+from tuning.record.job_log import JobLog
 
 if TYPE_CHECKING:
     from ray.dashboard.modules.job.pydantic_models import JobDetails

@@ -6,10 +6,10 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+from model.data.upstream import PUBLISHED
 from model.errors import InputError
-from model.upstream import PUBLISHED
 from tuning.home import data_folder
-from tuning.job_log import SUBMITTED_BY
+from tuning.record.job_log import SUBMITTED_BY
 
 
 def prepare(dataset: str) -> None:
@@ -36,6 +36,6 @@ def prepare(dataset: str) -> None:
             hint="start Ray on the head with MMATUNE_HOME set to an absolute folder",
         )
     if dataset in PUBLISHED:
-        from model.download import download
+        from model.data.download import download
 
         download(dataset, data_folder())

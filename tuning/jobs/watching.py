@@ -8,7 +8,7 @@ from typing import Any
 
 from tuning.ending import METRIC, Ending
 from tuning.live import LiveTable
-from tuning.spool import events_from
+from tuning.record.spool import events_from
 
 _SECONDS = 0.5  # between two looks
 
@@ -22,7 +22,7 @@ class Replay:
         self._started: float | None = None
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """One event, see `tuning/record.py`; they come in the order they were written."""
+        """One event, see `tuning/record/recorder.py`; they come in the order they were written."""
         if event["kind"] == "open":
             self._open(event)
         elif event["run"] in self.table.rows:
@@ -72,7 +72,10 @@ class Replay:
 
 def watch_driver(study: str) -> None:
     """Draw a study's live table until its driver, a process of this machine, has ended."""
-    from tuning.study_folder import is_driven, spool_folder  # with Optuna, which takes seconds
+    from tuning.record.study_folder import (  # with Optuna, which takes seconds
+        is_driven,
+        spool_folder,
+    )
 
     replay = Replay(study)
     end = 0

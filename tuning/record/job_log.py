@@ -1,7 +1,7 @@
 """The log of a study that runs as a Ray job: what it says there, and how its submitter reads that.
 
 A laptop sees nothing of the head but this log. So the driver also writes there, a line each, those
-events of its record (`tuning/spool.py`) that a live table is drawn from.
+events of its record (`tuning/record/spool.py`) that a live table is drawn from.
 """
 
 from __future__ import annotations

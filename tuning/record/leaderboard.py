@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from model.errors import InputError
-from model.metrics import METRICS
+from model.evaluation.metrics import METRICS
 from tuning.ending import Ending
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def leaderboard_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from model.autoencoder import Configuration
+    from model.network.autoencoder import Configuration
 
     def typed(params: Mapping[str, str]) -> dict[str, Any]:
         """MLflow keeps parameters as text."""
@@ -74,8 +74,8 @@ def study_leaderboard(study: str) -> pd.DataFrame:
     Raises:
         InputError: there is no such study.
     """
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import runs_of
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from model.catalogue import NAMES
+from model.data.catalogue import NAMES
 from tuning.ending import METRIC
-from tuning.leaderboard import PUBLISHED, verdict
-from tuning.mlflow_views import CONFIRMED, LEADERBOARD, TRIALS, view_path
+from tuning.record.leaderboard import PUBLISHED, verdict
+from tuning.record.views import CONFIRMED, LEADERBOARD, TRIALS, view_path
 
 if TYPE_CHECKING:
     from tuning.plan import StudyPlan

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import Protocol
-from tuning.leaderboard import leaderboard_rows
-from tuning.mlflow_client import mlflow_client
-from tuning.record import StudyRecord, runs_of
+from model.evaluation.protocols import Protocol
+from model.network.autoencoder import Configuration
+from tuning.record.client import mlflow_client
+from tuning.record.leaderboard import leaderboard_rows
+from tuning.record.recorder import StudyRecord, runs_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -107,7 +107,7 @@ def recorded_dataset(
     Raises:
         InputError: there is no such data set, or it is not what the study was made on.
     """
-    from model.catalogue import load
+    from model.data.catalogue import load
 
     dataset = load(data or tags["dataset"], data_dir)
     if dataset.content_hash != tags["data_hash"]:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
-from model.metrics import METRICS
+from model.evaluation.metrics import METRICS
 from tuning.ending import METRIC, Ending
-from tuning.spool import Spool, apply, pending
+from tuning.record.spool import Spool, apply, pending
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,7 +78,7 @@ class StudyRecord:
         Args:
             artifact_location: folder of the experiment's artifacts on the embedded store, None
                 where a server keeps them.
-            spool: folder of the events that follow, see `tuning/spool.py`.
+            spool: folder of the events that follow, see `tuning/record/spool.py`.
         """
         location = artifact_location.as_uri() if artifact_location else None
         experiment_id = client.create_experiment(study, artifact_location=location, tags=dict(tags))

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuning.job_log import announce, is_submitted
+from tuning.record.job_log import announce, is_submitted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

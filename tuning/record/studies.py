@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuning.ending import METRIC, Ending
-from tuning.leaderboard import count_endings, leaderboard_rows
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.leaderboard import count_endings, leaderboard_rows
+from tuning.record.recorder import runs_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

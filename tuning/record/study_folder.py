@@ -15,9 +15,9 @@ from optuna.trial import TrialState
 
 from model.errors import InputError
 from tuning.home import home, optuna_storage_url, study_folder
-from tuning.mlflow_client import mlflow_client
-from tuning.record import StudyRecord
-from tuning.spool import tell
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import StudyRecord
+from tuning.record.spool import tell
 
 _GRACE = 15.0  # seconds that an interrupted study waits for the tracking server
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.datasets import AssociationDataset
-from tuning.model_card import ModelCard
-from tuning.reliability_figure import reliability_figure
+from model.data.datasets import AssociationDataset
+from tuning.registry.model_card import ModelCard
+from tuning.registry.reliability_figure import reliability_figure
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,7 +40,9 @@ def log_model(
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
 
-    from model.checkpoint import CHECKPOINT  # brings torch, which `predict` and `pull` do without
+    from model.training.checkpoint import (
+        CHECKPOINT,  # brings torch, which `predict` and `pull` do without
+    )
 
     logged = client.create_logged_model(
         client.get_run(run_id).info.experiment_id,
@@ -97,7 +99,7 @@ def _signature() -> ModelSignature:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-    from tuning.scorer import INPUT_COLUMNS, TOP
+    from tuning.registry.scorer import INPUT_COLUMNS, TOP
 
     return ModelSignature(
         inputs=Schema([ColSpec("string", name, required=False) for name in INPUT_COLUMNS]),

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.calibration import Calibration
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import Protocol
+from model.evaluation.calibration import Calibration
+from model.evaluation.protocols import Protocol
 
 
 @dataclass(frozen=True)

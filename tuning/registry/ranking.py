@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from model.errors import InputError
-from tuning.registry import load, resolve
+from tuning.registry.versions import load, resolve
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model.calibration import Reliability
+from model.evaluation.calibration import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

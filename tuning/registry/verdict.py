@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from model.statistics import corrected_resampled_t_test, corrected_standard_error, holm
+from model.evaluation.statistics import corrected_resampled_t_test, corrected_standard_error, holm
 
 ALPHA = 0.05  # of the family of all comparisons
 _AS_CHEAP = 1.2

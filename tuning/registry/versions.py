@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from tuning.logged_model import log_model
-from tuning.mlflow_client import mlflow_client
-from tuning.model_card import (
+from tuning.record.client import mlflow_client
+from tuning.registry.logged_model import log_model
+from tuning.registry.model_card import (
     ModelCard,
     confirmed_description,
     description,
     model_description,
     version_tags,
 )
-from tuning.verdict import may_be_champion
+from tuning.registry.verdict import may_be_champion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,7 +66,7 @@ def register(
         dataset: the network; its associations are the pairs marked as known.
         probability: (M, S), score of every pair, 0 to 1.
         card: where the model comes from.
-        checkpoint: the trained model itself, of `model.checkpoint`; None where there is none.
+        checkpoint: the trained model itself, of `model.training.checkpoint`, or None.
 
     Raises:
         InputError: the scores do not fit the data set, the store cannot be reached, or the model

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
-from model.folds import Fold
-from model.folds_file import FoldsFile
+from model.evaluation.folds import Fold
+from model.evaluation.folds_file import FoldsFile
 from tuning.console import console
 from tuning.home import data_folder
-from tuning.mlflow_views import set_views
+from tuning.record.views import set_views
 
 if TYPE_CHECKING:
-    from model.datasets import AssociationDataset
+    from model.data.datasets import AssociationDataset
     from tuning.plan import StudyPlan
-    from tuning.record import StudyRecord
+    from tuning.record.recorder import StudyRecord
 
 REPORT, FOLDS = "report.html", "folds.json"
 _MOST_PAIRS = 300_000  # of all folds together: some 10 MB

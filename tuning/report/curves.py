@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
-from model.autoencoder import Configuration
-from model.cross_validation import CrossValidation
-from model.datasets import AssociationDataset
-from model.folds import Fold
-from model.metrics import Balance
+from model.data.datasets import AssociationDataset
+from model.evaluation.folds import Fold
+from model.evaluation.metrics import Balance
+from model.network.autoencoder import Configuration
+from model.training.cross_validation import CrossValidation
 
 POINTS = 200  # of a curve: more cannot be seen
 
@@ -55,7 +55,7 @@ def fold_curves(held_out: np.ndarray, unknown: np.ndarray, *, balance: Balance) 
     """ROC and precision-recall curve of one fold, at most `POINTS` points each.
 
     Precision depends on how many unknown pairs there are, so at 1:1 the two classes weigh alike, as
-    in `model.metrics.ranking_metrics`; the ROC curve does not depend on it.
+    in `model.evaluation.metrics.ranking_metrics`; the ROC curve does not depend on it.
 
     Args:
         held_out: (H,) scores of held-out associations, higher is more likely.

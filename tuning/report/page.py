@@ -18,11 +18,11 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from model.catalogue import NAMES
+from model.data.catalogue import NAMES
 from model.errors import InputError
-from model.groups import COLUMNS, protocol_of
+from model.evaluation.groups import COLUMNS, protocol_of
 from tuning.ending import Ending
-from tuning.leaderboard import PUBLISHED
+from tuning.record.leaderboard import PUBLISHED
 from tuning.report import figures
 
 GROUPS_FILE = "groups.csv"

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
-from model.protocols import protocol
+from model.evaluation.protocols import protocol
 from search_spaces.schema import SearchSpace
 from tuning.ending import METRIC, Ending
-from tuning.fidelity import rank_correlations
-from tuning.leaderboard import count_endings, leaderboard_rows
-from tuning.leaderboard import verdict as development_verdict
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.fidelity import rank_correlations
+from tuning.record.leaderboard import count_endings, leaderboard_rows
+from tuning.record.leaderboard import verdict as development_verdict
+from tuning.record.recorder import runs_of
 from tuning.report.importance import importances
 from tuning.report.winner import top_pairs, try_curves
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from model.datasets import AssociationDataset
+    from model.data.datasets import AssociationDataset
 
 _AT_ONCE = 8  # requests for curves: a server answers several in the time of one
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
-from model.protocols import development_folds
-from tuning.confirmed_study import read_study
-from tuning.mlflow_client import mlflow_client
-from tuning.ranking import best_unknown_pairs
-from tuning.registry import CHAMPION
+from model.evaluation.protocols import development_folds
+from tuning.record.client import mlflow_client
+from tuning.record.read_study import read_study
+from tuning.registry.ranking import best_unknown_pairs
+from tuning.registry.versions import CHAMPION
 from tuning.report.curves import winner_curves
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from model.datasets import AssociationDataset
+    from model.data.datasets import AssociationDataset
 
 TOP_PAIRS = 25
 _SAME = 1e-3  # AUC; a checkpoint scored on another device differs by rounding

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 
 SHIFTS = range(-5, 6)  # rows of the file between what is printed and what is meant
 

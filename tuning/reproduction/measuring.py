@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from model.autoencoder import Configuration
-from model.baselines import BASELINES, score_node_pairs
-from model.datasets import AssociationDataset
-from model.metrics import METRICS, ranking_metrics
-from model.protocols import PROTOCOLS, development_folds
+from model.baselines.registry import BASELINES, score_node_pairs
+from model.data.datasets import AssociationDataset
+from model.evaluation.metrics import METRICS, ranking_metrics
+from model.evaluation.protocols import PROTOCOLS, development_folds
+from model.network.autoencoder import Configuration
 from tuning.reproduction.targets import DAESTB
-from tuning.worker import worker_device
+from tuning.search.worker import worker_device
 
 Folds = list[dict[str, float]]
 
@@ -62,7 +62,7 @@ def measure_daestb(dataset: AssociationDataset, seeds: Sequence[int]) -> list[Fo
 def _measure(
     dataset: AssociationDataset, configuration: Configuration, protocol: str, seed: int
 ) -> Folds:
-    from model.cross_validation import CrossValidation
+    from model.training.cross_validation import CrossValidation
 
     device = worker_device()
     folds = development_folds(dataset, PROTOCOLS[protocol], seed)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.datasets import AssociationDataset
-from model.protocols import case_study, development_folds
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import case_study, development_folds
+from tuning.cluster.session import Resources, ray_session
 from tuning.console import console
-from tuning.ray_session import Resources, ray_session
 from tuning.reproduction.labels import Audit, Claim, audit
 from tuning.reproduction.measuring import measure, measure_daestb, percent
 from tuning.reproduction.rendering import (
@@ -33,7 +33,7 @@ from tuning.reproduction.targets import (
     published,
     target,
 )
-from tuning.worker import train_final
+from tuning.search.worker import train_final
 
 _METRICS = {
     "table-2": ("auc", "acc", "pre", "sen", "spe", "f1", "mcc"),

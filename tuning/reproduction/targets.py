@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from model.autoencoder import Configuration
+from model.network.autoencoder import Configuration
 
 PROTOCOLS = ("paper", "honest")
 TABLES = ("table-2", "table-3", "table-4")

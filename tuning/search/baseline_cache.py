@@ -16,25 +16,20 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from model.baselines import BASELINES, evaluate_baseline
-from model.cross_validation import Evaluation
-from model.datasets import AssociationDataset
-from model.metrics import METRICS
-from model.protocols import Fold
+from model.baselines.registry import BASELINES, evaluate_baseline
+from model.data.datasets import AssociationDataset
+from model.evaluation.metrics import METRICS
+from model.evaluation.protocols import Fold
+from model.evaluation.result import Evaluation
 from tuning.home import home
 
-# What a score follows from, next to the data and the folds, which are part of the key themselves.
-_SOURCES = (
-    "baselines",
-    "gradient_boosting",
-    "inner_cv",
-    "kernel_ridge",
-    "matrix_factorisation",
-    "metrics",
-    "neighbour_propagation",
-)
+# What a score follows from, next to the data and the folds, which are part of the key themselves:
+# every module of the wing, and these.
+_WING = "baselines"
+_BESIDE = ("evaluation/metrics.py",)
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
 
 Key = dict[str, str | int]
@@ -95,12 +90,19 @@ class Entry:
         _write(self.path, self.key, evaluation)
 
 
+def sources() -> list[Traversable]:
+    """The files whose code decides a score, in a fixed order."""
+    model = files("model")
+    wing = [file for file in (model / _WING).iterdir() if file.name.endswith(".py")]
+    return [*sorted(wing, key=lambda file: file.name), *(model / name for name in _BESIDE)]
+
+
 @cache
 def code_version() -> str:
     """Changes with any edit of a module that baselines are made of, and with their libraries."""
     digest = hashlib.sha256()
-    for module in _SOURCES:
-        digest.update((files("model") / f"{module}.py").read_bytes() + b"\0")
+    for source in sources():
+        digest.update(source.read_bytes() + b"\0")
     for library in _LIBRARIES:
         digest.update(f"{library}=={version(library)}\0".encode())
     return digest.hexdigest()

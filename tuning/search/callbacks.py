@@ -10,12 +10,12 @@ from ray.tune import Callback
 from search_spaces.schema import SearchSpace
 from tuning.disk import refusal
 from tuning.ending import METRIC, Ending, ending
-from tuning.leaderboard import PUBLISHED
 from tuning.live import LiveTable
-from tuning.memory import LOW
-from tuning.record import BEST, StudyRecord
-from tuning.resumption import RAY_TRIAL, Progress
-from tuning.snapshot import keep_snapshot
+from tuning.record.leaderboard import PUBLISHED
+from tuning.record.recorder import BEST, StudyRecord
+from tuning.search.memory import LOW
+from tuning.search.resumption import RAY_TRIAL, Progress
+from tuning.search.snapshot import keep_snapshot
 
 
 class RecordTrials(Callback):

@@ -11,16 +11,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import Protocol
+from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
 from tuning.cluster.shared_storage import open_storage, study_storage
 from tuning.ending import METRIC, Ending
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import StudyPlan
-from tuning.record import StudyRecord, runs_of
-from tuning.spool import KEY
+from tuning.record.recorder import StudyRecord, runs_of
+from tuning.record.spool import KEY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

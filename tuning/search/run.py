@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
-from model.protocols import Fold
-from tuning.callbacks import RecordTrials
+from model.evaluation.protocols import Fold
+from tuning.cluster.session import Resources
 from tuning.cluster.shared_storage import study_storage
 from tuning.ending import METRIC, Ending, ending
 from tuning.home import optuna_storage_url
 from tuning.interrupt import interruptible
 from tuning.live import LiveTable
-from tuning.memory import killed_for_memory_is_dead
 from tuning.plan import StudyPlan
-from tuning.ray_session import Resources
-from tuning.record import StudyRecord
-from tuning.resumption import RAY_FOLDER, Progress, begin_unknown_anew
-from tuning.snapshot import put_back_snapshot
-from tuning.waiting_trials import waiting_trials_are_tried_again
+from tuning.record.recorder import StudyRecord
+from tuning.search.callbacks import RecordTrials
+from tuning.search.memory import killed_for_memory_is_dead
+from tuning.search.resumption import RAY_FOLDER, Progress, begin_unknown_anew
+from tuning.search.snapshot import put_back_snapshot
+from tuning.search.waiting_trials import waiting_trials_are_tried_again
 
 # Seconds without a report after which a trial is killed: ten epochs of the largest networks that
 # anybody searches on take minutes.
@@ -48,9 +48,9 @@ def search(
     import optuna
     from ray import tune
 
-    from tuning.scheduler import StudyScheduler
-    from tuning.searcher import StudySearch
-    from tuning.trial import run_trial
+    from tuning.search.scheduler import StudyScheduler
+    from tuning.search.searcher import StudySearch
+    from tuning.search.trial import run_trial
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trainable = tune.with_parameters(

@@ -12,7 +12,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from search_spaces.schema import SearchSpace
 from tuning.cluster.sharing import gives_way
 from tuning.ending import METRIC
-from tuning.resumption import Point
+from tuning.search.resumption import Point
 
 # Seconds without a new trial after a place was given back. The place is free when its process has
 # gone; Ray tries what waits once a second, and what is new at once: a new trial would be first.

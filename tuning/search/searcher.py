@@ -16,7 +16,7 @@ from ray.tune.search.optuna import OptunaSearch
 from search_spaces.distributions import distributions
 from search_spaces.schema import SearchSpace
 from tuning.ending import METRIC, Ending, ending
-from tuning.resumption import RAY_TRIAL
+from tuning.search.resumption import RAY_TRIAL
 
 
 class _Unhurried(sqlite3.Connection):

@@ -13,11 +13,11 @@ from typing import Any
 
 from ray import tune
 
-from model.datasets import AssociationDataset
-from model.protocols import Fold
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
 from search_spaces.schema import SearchSpace
-from tuning.watchdog import watchdog
-from tuning.worker import worker_device
+from tuning.search.watchdog import watchdog
+from tuning.search.worker import worker_device
 
 
 def run_trial(
@@ -41,7 +41,7 @@ def run_trial(
     """
     # Heavy imports belong here: a reused worker pays for them once, the driver not at all.
     started = time.perf_counter()
-    from model.cross_validation import CrossValidation
+    from model.training.cross_validation import CrossValidation
 
     device = worker_device()
     configuration = space.configuration(config)

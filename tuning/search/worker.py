@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from model.autoencoder import Configuration
-from model.datasets import AssociationDataset
-from model.final import FinalModel
-from model.protocols import Fold
-from tuning.ray_session import Resources
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import Fold
+from model.network.autoencoder import Configuration
+from model.training.final import FinalModel
+from tuning.cluster.session import Resources
 
 Result = TypeVar("Result")
 
@@ -44,7 +44,7 @@ def train_to_register(
     seed: int,
     resources: Resources,
 ) -> FinalModel:
-    """The model to register, see `model.final.final_model`.
+    """The model to register, see `model.training.final.final_model`.
 
     Args:
         dataset: without its sealed associations.
@@ -82,7 +82,7 @@ def place(*bundles: dict[str, float]) -> Iterator[Any]:
 def _final_task(
     configuration: Configuration, dataset: AssociationDataset, pairs: np.ndarray, seed: int
 ) -> np.ndarray:
-    from model.final import final_probabilities
+    from model.training.final import final_probabilities
 
     return final_probabilities(configuration, dataset, pairs, seed=seed, device=worker_device())
 
@@ -94,6 +94,6 @@ def _register_task(
     pairs: np.ndarray,
     seed: int,
 ) -> FinalModel:
-    from model.final import final_model
+    from model.training.final import final_model
 
     return final_model(configuration, dataset, folds, pairs, seed=seed, device=worker_device())

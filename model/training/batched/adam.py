@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from model.autoencoder import TrainingConfig
+from model.network.autoencoder import TrainingConfig
 
 
 class Adam:

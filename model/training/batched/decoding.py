@@ -11,9 +11,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import elu
 
-from model.autoencoder import Configuration
-from model.batched.dropout import dropout
-from model.decoders import DegreeDecoderConfig
+from model.network.autoencoder import Configuration
+from model.network.decoders import DegreeDecoderConfig
+from model.training.batched.dropout import dropout
 
 Parameters = Mapping[str, Tensor]
 
@@ -98,7 +98,7 @@ def block_logits(
 def degrees(
     config: DegreeDecoderConfig, parameters: Parameters, z: Tensor, generator: Generator | None
 ) -> Tensor:
-    """(B, N) masked degrees, as `model.decoders.DegreeDecoder`."""
+    """(B, N) masked degrees, as `model.network.decoders.DegreeDecoder`."""
     name = "degree_decoder."
     hidden = _linear(parameters, name + "hidden.", z)
     hidden = elu(_dropped(hidden, config.dropout, generator, in_place=True))

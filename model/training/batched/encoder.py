@@ -1,4 +1,4 @@
-"""The encoders of every replica: `model.encoders.Encoder` with a leading replica dimension.
+"""The encoders of every replica: `model.network.encoders.Encoder` with a leading replica dimension.
 
 Shape legend: B replicas, M miRNAs, S small molecules, N = M + S nodes, D and H dimensions.
 """
@@ -11,10 +11,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import batch_norm, elu, leaky_relu
 
-from model.batched.dropout import dropout
-from model.batched.features import SideFeatures
-from model.batched.graph import AnyVisibleGraph, VisibleGraph
-from model.encoders import EncoderConfig
+from model.network.encoders import EncoderConfig
+from model.training.batched.dropout import dropout
+from model.training.batched.features import SideFeatures
+from model.training.batched.graph import AnyVisibleGraph, VisibleGraph
 
 _SLOPE = 0.2  # of GAT's leaky ReLU, as in PyG
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from model.batched.graph import AnyVisibleGraph, VisibleGraph
-from model.propagation import N_EVIDENCE, Propagation
-from model.similarities import Similarities
+from model.data.similarities import Similarities
+from model.network.propagation import N_EVIDENCE, Propagation
+from model.training.batched.graph import AnyVisibleGraph, VisibleGraph
 
 
 class BatchedPropagation:
-    """`model.propagation.Propagation` of all replicas; its smoothers are made once."""
+    """`model.network.propagation.Propagation` of all replicas; its smoothers are made once."""
 
     def __init__(self, similarities: Similarities) -> None:
         plain = Propagation(similarities)

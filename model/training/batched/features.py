@@ -11,10 +11,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from model.batched.dropout import dropout
-from model.batched.graph import AnyVisibleGraph, VisibleGraph
-from model.features import FeatureConfig, NodeFeatures
-from model.similarities import Similarities
+from model.data.similarities import Similarities
+from model.network.features import FeatureConfig, NodeFeatures
+from model.training.batched.dropout import dropout
+from model.training.batched.graph import AnyVisibleGraph, VisibleGraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class SideFeatures:
 
 
 class BatchedFeatures:
-    """`model.features.NodeFeatures` of all replicas: (miRNA side, small-molecule side)."""
+    """`model.network.features.NodeFeatures` of all replicas: (miRNA side, small-molecule side)."""
 
     def __init__(self, config: FeatureConfig, similarities: Similarities) -> None:
         self.config = config
@@ -89,7 +89,7 @@ class BatchedFeatures:
 
 
 def gip_kernels(profiles: Tensor) -> Tensor:
-    """`model.features.gip_kernel` of each replica: (B, n, d) 0/1 -> (B, n, n)."""
+    """`model.network.features.gip_kernel` of each replica: (B, n, d) 0/1 -> (B, n, n)."""
     squared = profiles.sum(dim=2)  # of 0s and 1s: the sum is the sum of squares
     mean = squared.mean(dim=1).clamp(min=1e-12)[:, None, None]
     # Whole numbers all the way: the distance is exact, and never below 0.

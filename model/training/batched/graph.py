@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from model.batched.sparse import SparseVisibleGraph, Structure
-from model.masking import MaskConfig
+from model.network.masking import MaskConfig
+from model.training.batched.sparse import SparseVisibleGraph, Structure
 
 # Places for a mask this many standard deviations above its mean. One epoch in 700 masks more: then
 # a random part of them, as many as there are places, is decoded.
@@ -127,7 +127,7 @@ class TrainingGraph:
         return VisibleGraph(block.unflatten(1, (self.n_mirnas, self.n_small_molecules)))
 
     def draw(self, generator: Generator) -> Mask:
-        """A mask for each replica, as `model.masking.draw_mask` defines it."""
+        """A mask for each replica, as `model.network.masking.draw_mask` defines it."""
         if self.config.scheme == "per_direction":
             return self.masked(*(self._bernoulli(generator) for _ in range(2)))
         if self.config.scheme == "none":

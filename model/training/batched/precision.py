@@ -14,7 +14,7 @@ import torch
 
 Precision = Literal["float32", "tf32", "bf16"]
 
-# Of each device. bf16 moves no score (tests/model/test_neutrality.py), so tf32, which is finer, is
+# Of each device. bf16 moves no score (`test_neutrality.py`), so tf32, which is finer, is
 # not expected to. On a CPU bf16 is no default: what it saves, oneDNN's calls take again.
 DEFAULTS: dict[str, Precision] = {"cpu": "float32", "cuda": "tf32"}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model.autoencoder import Configuration
 from model.errors import InputError
+from model.network.autoencoder import Configuration
 
 # Pairs of a network up to which a dense block takes less time than a sparse matrix, and up to which
 # it fits, for the options that need one. `mmatune bench scale` measures both ways.

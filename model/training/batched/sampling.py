@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from model.batched.graph import Mask, TrainingGraph
-from model.sampling import SampledPairsConfig
+from model.network.sampling import SampledPairsConfig
+from model.training.batched.graph import Mask, TrainingGraph
 
 
 @dataclass(frozen=True, eq=False)

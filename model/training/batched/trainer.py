@@ -1,4 +1,4 @@
-"""Many models of one configuration trained as one; `model.training` is the plain, readable way.
+"""Many models of one configuration trained as one; `model.training.plain` is the readable way.
 
 Every tensor has a leading replica dimension, and replicas share nothing but the data: each has its
 own weights, optimiser state, mask, samples and dropout. Randomness is a function of (seeds, epoch)
@@ -18,19 +18,19 @@ from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
 from torch.utils.checkpoint import checkpoint
 
-from model.autoencoder import Configuration, MaskedGraphAutoencoder
-from model.batched.adam import Adam
-from model.batched.decoding import block_logits, degrees, pair_logits
-from model.batched.encoder import encode
-from model.batched.evidence import BatchedPropagation
-from model.batched.features import BatchedFeatures
-from model.batched.graph import AnyVisibleGraph, Mask, TrainingGraph
-from model.batched.memory import keep_memory
-from model.batched.precision import DEFAULTS, Precision, products
-from model.batched.repeating import RepeatedEpoch
-from model.batched.representation import is_dense
-from model.batched.sampling import PairSampler, SampledPairs
-from model.similarities import Similarities
+from model.data.similarities import Similarities
+from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.training.batched.adam import Adam
+from model.training.batched.decoding import block_logits, degrees, pair_logits
+from model.training.batched.encoder import encode
+from model.training.batched.evidence import BatchedPropagation
+from model.training.batched.features import BatchedFeatures
+from model.training.batched.graph import AnyVisibleGraph, Mask, TrainingGraph
+from model.training.batched.memory import keep_memory
+from model.training.batched.precision import DEFAULTS, Precision, products
+from model.training.batched.repeating import RepeatedEpoch
+from model.training.batched.representation import is_dense
+from model.training.batched.sampling import PairSampler, SampledPairs
 
 # Pairs decoded at once, of all replicas: they bound the memory of an MLP's hidden layer. More are
 # decoded in parts, in training twice: that costs less time than memory that is ever new.
@@ -237,7 +237,7 @@ class BatchedTrainer:
 
     def _initial(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What the plain models of these seeds start with: weights, running statistics."""
-        from model.training import seed_epoch  # not at the top: see `model.encoders`
+        from model.training.plain import seed_epoch  # not at the top: see `model.network.encoders`
 
         states = []
         for seed in self.seeds:

@@ -5,16 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
-from model.baselines import (
+from model.baselines.kernel_ridge import gip_kernel, kernel_ridge_similarity
+from model.baselines.registry import (
     BASELINES,
     additive_degree,
     evaluate_baseline,
     score_node_pairs,
 )
-from model.datasets import AssociationDataset
-from model.kernel_ridge import gip_kernel, kernel_ridge_similarity
-from model.protocols import HONEST, PAPER, development_folds
-from model.synthetic import demo
+from model.data.datasets import AssociationDataset
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST, PAPER, development_folds
 
 
 @pytest.fixture(scope="module")

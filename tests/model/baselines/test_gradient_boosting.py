@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from model import gradient_boosting as module
-from model.datasets import AssociationDataset
-from model.inner_cv import training_matrix
-from model.protocols import HONEST, development_folds
+from model.baselines import gradient_boosting as module
+from model.baselines.inner_cv import training_matrix
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import HONEST, development_folds
 
 
 def test_a_pair_is_its_two_similarity_rows(tiny: AssociationDataset) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from model.datasets import AssociationDataset
-from model.inner_cv import Fit, auc, best_setting, fit_tuned, training_matrix
-from model.protocols import HONEST, Fold, development_folds
+from model.baselines.inner_cv import Fit, auc, best_setting, fit_tuned, training_matrix
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import HONEST, Fold, development_folds
 
 
 @pytest.fixture

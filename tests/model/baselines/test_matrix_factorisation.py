@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from model.matrix_factorisation import _factors, _smoothed, gradient, neighbourhood_laplacian
+from model.baselines.matrix_factorisation import (
+    _factors,
+    _smoothed,
+    gradient,
+    neighbourhood_laplacian,
+)
 
 C = 5  # weight of an association, as published
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from model.datasets import AssociationDataset
-from model.inner_cv import training_matrix
-from model.neighbour_propagation import _propagation, nearest, neighbour_weights
-from model.protocols import HONEST, development_folds
+from model.baselines.inner_cv import training_matrix
+from model.baselines.neighbour_propagation import _propagation, nearest, neighbour_weights
+from model.data.datasets import AssociationDataset
+from model.evaluation.protocols import HONEST, development_folds
 
 
 def by_loop(similarity: np.ndarray, neighbours: int, power: int) -> np.ndarray:

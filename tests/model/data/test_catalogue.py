@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from model.catalogue import load, published_dataset
+from model.data.catalogue import load, published_dataset
+from model.data.synthetic import demo
+from model.data.user_data import write_user_folder
 from model.errors import InputError
-from model.synthetic import demo
-from model.user_data import write_user_folder
 
 
 def test_demo_needs_no_files(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
 
 GOOD: dict[str, Any] = {
@@ -83,7 +83,7 @@ def test_names_lead_to_rows() -> None:
 def test_every_block_of_a_similarity_is_checked(
     row: int, column: int, tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.datasets._ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("model.data.datasets._ROWS_AT_ONCE", 5)
     for value, message in ((np.nan, "nan"), (9.0, "not symmetric")):
         matrix = np.array(tiny.mirna_similarity)
         matrix[row, column] = value

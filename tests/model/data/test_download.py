@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from model.download import download
+from model.data.download import download
+from model.data.upstream import PUBLISHED, load_published
 from model.errors import InputError
-from model.upstream import PUBLISHED, load_published
 
 BIG = "miRNA_feature.txt"  # 560 kB; the order of the files is names, associations, similarities
 

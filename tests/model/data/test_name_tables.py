@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from model.data.readers import read_name_table
 from model.errors import InputError
-from model.readers import read_name_table
 
 
 def _sheet(rows: list[list[object]], path: Path) -> Path:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.data.file_checks import check_associations, check_shape, check_symmetric
+from model.data.readers import labelled_matrix, read_matrix, read_name_table, read_table
 from model.errors import InputError
-from model.file_checks import check_associations, check_shape, check_symmetric
-from model.readers import labelled_matrix, read_matrix, read_name_table, read_table
 
 # What is in the file, where the error must point to, what it must show.
 BAD_MATRICES = {

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.names import twin_groups
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.names import twin_groups
-from model.synthetic import demo
 
 SEEDS = (0, 1, 2, 3)
 

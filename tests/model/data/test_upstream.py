@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.names import mature_name, twin_groups
-from model.readers import read_name_table
-from model.upstream import (
+from model.data.names import mature_name, twin_groups
+from model.data.readers import read_name_table
+from model.data.upstream import (
     PUBLISHED,
     blob_id,
     load_published,
@@ -18,6 +17,7 @@ from model.upstream import (
     missing_files,
     read_associations,
 )
+from model.errors import InputError
 
 DATASET1, DATASET2 = PUBLISHED["dataset1"], PUBLISHED["dataset2"]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.synthetic import demo
+from model.data.user_data import load_user_folder, write_user_folder
 from model.errors import InputError
-from model.synthetic import demo
-from model.user_data import load_user_folder, write_user_folder
 
 GOOD = {
     "mirna_similarity.csv": ",mir-1,mir-2,mir-3\nmir-1,1,.2,.3\nmir-2,.2,1,.4\nmir-3,.3,.4,1\n",
@@ -218,7 +218,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model.user_data._write_similarity", stop)
+    monkeypatch.setattr("model.data.user_data._write_similarity", stop)
     with pytest.raises(KeyboardInterrupt):
         write_user_folder(demo(), tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []

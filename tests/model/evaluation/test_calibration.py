@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from model.calibration import FoldScores, calibrate, measure, standardised
-from model.datasets import AssociationDataset
-from model.final import final_model, final_probabilities
-from model.protocols import HONEST, development_folds, development_pairs
+from model.data.datasets import AssociationDataset
+from model.evaluation.calibration import FoldScores, calibrate, measure, standardised
+from model.evaluation.protocols import HONEST, development_folds, development_pairs
+from model.training.final import final_model, final_probabilities
 from tests.model.options import configuration
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.baselines import additive_degree, evaluate_baseline, score_node_pairs
-from model.datasets import AssociationDataset
+from model.baselines.registry import additive_degree, evaluate_baseline, score_node_pairs
+from model.data.datasets import AssociationDataset
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.folds import Fold, Protocol, development_folds, sealed_fold
-from model.folds_file import FoldsFile, read_folds
-from model.predictions_file import COLUMNS, evaluate_predictions
-from model.protocols import DAESTB, HONEST, PAPER, PROTOCOLS, case_study
-from model.synthetic import demo
+from model.evaluation.folds import Fold, Protocol, development_folds, sealed_fold
+from model.evaluation.folds_file import FoldsFile, read_folds
+from model.evaluation.predictions_file import COLUMNS, evaluate_predictions
+from model.evaluation.protocols import DAESTB, HONEST, PAPER, PROTOCOLS, case_study
 
 Rows = list[list[str]]
 

@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.names import mature_name
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.fresh_splits import DevelopmentPart, development_part, fresh_folds
-from model.names import mature_name
-from model.protocols import (
+from model.evaluation.fresh_splits import DevelopmentPart, development_part, fresh_folds
+from model.evaluation.protocols import (
     HONEST,
     PROTOCOLS,
     Fold,
@@ -18,7 +19,6 @@ from model.protocols import (
     development_folds,
     sealed_fold,
 )
-from model.synthetic import demo
 
 EVERY = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
 

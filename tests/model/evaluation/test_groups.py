@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.folds import development_folds
-from model.groups import chosen_protocol
+from model.evaluation.folds import development_folds
+from model.evaluation.groups import chosen_protocol
 
 
 def write(folder: Path, text: str, name: str = "groups.csv") -> Path:

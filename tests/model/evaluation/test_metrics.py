@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from model.metrics import METRICS, Balance, fold_metrics, ranking_metrics
+from model.evaluation.metrics import METRICS, Balance, fold_metrics, ranking_metrics
 
 # A coarse grid of scores, so that ties are common.
 scores = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda xs: np.array(xs) / 20)

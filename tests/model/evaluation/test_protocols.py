@@ -7,11 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from model.baselines import additive_degree, evaluate_baseline
-from model.datasets import AssociationDataset
+from model.baselines.registry import additive_degree, evaluate_baseline
+from model.data.datasets import AssociationDataset
+from model.data.names import mature_name
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.names import mature_name
-from model.protocols import (
+from model.evaluation.protocols import (
     COLD_MIRNA,
     COLD_SMALL_MOLECULE,
     DAESTB,
@@ -28,8 +29,7 @@ from model.protocols import (
     protocol,
     sealed_fold,
 )
-from model.splits import SEALED, deal_out
-from model.synthetic import demo
+from model.evaluation.splits import SEALED, deal_out
 
 # A molecule with many associations, a miRNA with some, and one with a twin that has some too.
 CASES = [case_study(name) for name in ("demo-sm-01", "demo-mir-60", "demo-mir-29-2")]

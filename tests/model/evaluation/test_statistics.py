@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from model.metrics import ranking_metrics
-from model.statistics import (
+from model.evaluation.metrics import ranking_metrics
+from model.evaluation.statistics import (
     _auc_and_ap,
     bootstrap_intervals,
     corrected_resampled_t_test,

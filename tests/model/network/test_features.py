@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch_geometric.utils import to_undirected
 
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
 from model.errors import InputError
-from model.features import FeatureConfig, NodeFeatures
-from model.propagation import HeadConfig, Propagation, PropagationHead
-from model.similarities import Similarities
+from model.network.features import FeatureConfig, NodeFeatures
+from model.network.propagation import HeadConfig, Propagation, PropagationHead
 
 NONE = torch.empty((2, 0), dtype=torch.long)
 

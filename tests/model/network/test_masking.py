@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from model.masking import MaskConfig, draw_mask
+from model.network.masking import MaskConfig, draw_mask
 
 N_NODES = 60
 # 400 associations of a 20 x 40 network, each once, miRNA first.

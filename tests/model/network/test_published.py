@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.autoencoder import Configuration
-from model.baselines import additive_degree, evaluate_baseline
-from model.catalogue import load
-from model.cross_validation import CrossValidation
-from model.protocols import HONEST, PAPER, Protocol, development_folds
+from model.baselines.registry import additive_degree, evaluate_baseline
+from model.data.catalogue import load
+from model.evaluation.protocols import HONEST, PAPER, Protocol, development_folds
+from model.network.autoencoder import Configuration
+from model.training.cross_validation import CrossValidation
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SEEDS = range(3)

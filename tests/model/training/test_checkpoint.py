@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from model.autoencoder import Configuration
-from model.checkpoint import CHECKPOINT, checkpoint, load_checkpoint
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.final import FinalModel, final_model
-from model.fresh_splits import development_part
-from model.protocols import HONEST, development_folds, development_pairs, sealed_fold
-from model.replicas import Replicas
+from model.evaluation.fresh_splits import development_part
+from model.evaluation.protocols import HONEST, development_folds, development_pairs, sealed_fold
+from model.network.autoencoder import Configuration
+from model.training.checkpoint import CHECKPOINT, checkpoint, load_checkpoint
+from model.training.final import FinalModel, final_model
+from model.training.replicas import Replicas
 from tests.model.options import SMALL
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CONFIG = Configuration.from_dotted(
     {**SMALL, "training.epochs": 6, "training.seeds": 2, "head.type": "propagation"}
     | {"features.associations": "gip", "encoder.dropout": 0.1 + 0.2}
@@ -79,7 +79,7 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 sys.path.insert(0, sys.argv[1])
-from model.checkpoint import load_checkpoint
+from model.training.checkpoint import load_checkpoint
 print(repr(float(load_checkpoint(sys.argv[2]).probabilities().sum())))
 """
 

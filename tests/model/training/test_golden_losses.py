@@ -1,7 +1,7 @@
 """Golden loss curves: a change that is meant to change nothing must reproduce them.
 
-After a change that is meant to, write them anew with `python -m tests.model.test_golden_losses`,
-and say in the commit why they moved.
+After a change that is meant to, write them anew with
+`python -m tests.model.training.test_golden_losses`, and say in the commit why they moved.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.autoencoder import Configuration
-from model.batched.trainer import BatchedTrainer
-from model.protocols import HONEST, development_folds
-from model.similarities import Similarities
-from model.synthetic import demo
-from model.training import Trainer
+from model.data.similarities import Similarities
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST, development_folds
+from model.network.autoencoder import Configuration
+from model.training.batched.trainer import BatchedTrainer
+from model.training.plain import Trainer
 
 FOLDER = Path(__file__).parent / "losses"
 EPOCHS = 12

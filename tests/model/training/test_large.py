@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-import model.batched.representation
-import model.batched.trainer
-from model.batched.trainer import BatchedTrainer
-from model.datasets import AssociationDataset
+import model.training.batched.representation
+import model.training.batched.trainer
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities, factors
 from model.errors import InputError
-from model.large_ranking import is_known, sample_unknown, sampled_auc, top_unknown
-from model.metrics import ranking_metrics
-from model.similarities import Similarities, factors
+from model.evaluation.metrics import ranking_metrics
+from model.training.batched.trainer import BatchedTrainer
+from model.training.large_ranking import is_known, sample_unknown, sampled_auc, top_unknown
 from tests.model.options import configuration
-from tests.model.test_batched import SEEDS, parts
+from tests.model.training.batched.test_batched import SEEDS, parts
 
 SPARSE_OPTIONS = [
     (),
@@ -29,7 +29,7 @@ SPARSE_OPTIONS = [
 
 @pytest.fixture
 def too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model.batched.representation, "LARGEST_BLOCK", 0)
+    monkeypatch.setattr(model.training.batched.representation, "LARGEST_BLOCK", 0)
 
 
 def trained(dataset: AssociationDataset, **values: object) -> tuple[np.ndarray, BatchedTrainer]:
@@ -48,7 +48,7 @@ def test_sparse_trains_and_scores_as_dense(
     pairs = np.stack(np.triu_indices(18, 1))
     dense_losses, dense = trained(tiny, **dict(option))
     assert dense.graph.is_dense
-    monkeypatch.setattr(model.batched.representation, "DENSE_CELLS", 0)
+    monkeypatch.setattr(model.training.batched.representation, "DENSE_CELLS", 0)
     losses, large = trained(tiny, **dict(option))
     assert not large.graph.is_dense
     assert losses == pytest.approx(dense_losses, rel=1e-3)
@@ -84,7 +84,7 @@ def test_parts_of_pairs_give_the_loss_and_gradients_of_the_whole(
     sampled = trainer.sampler.draw(mask, generator)
     whole = trainer.losses(mask, sampled, None)
     gradients = trainer.gradients(whole)
-    monkeypatch.setattr(model.batched.trainer, "_PAIRS_AT_ONCE", 15)
+    monkeypatch.setattr(model.training.batched.trainer, "_PAIRS_AT_ONCE", 15)
     in_parts = trainer.losses(mask, sampled, None)
     assert torch.allclose(in_parts, whole, rtol=1e-5)
     assert torch.allclose(trainer.gradients(in_parts), gradients, rtol=1e-3, atol=1e-6)
@@ -94,7 +94,7 @@ def test_the_second_pass_of_a_part_drops_what_the_first_dropped(
     tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gradient of a seeded loss is its slope; with other dropout in the second pass not."""
-    monkeypatch.setattr(model.batched.trainer, "_PAIRS_AT_ONCE", 15)
+    monkeypatch.setattr(model.training.batched.trainer, "_PAIRS_AT_ONCE", 15)
     still = {"encoder.dropout": 0, "degree_decoder.dropout": 0, "edge_decoder.dropout": 0.5}
     _, trainer = trained(tiny, **still)
     generator = torch.Generator().manual_seed(1)
@@ -132,8 +132,8 @@ def test_factors_are_the_best_of_their_rank(tmp_path: object) -> None:
 def test_a_large_side_enters_by_its_factors(
     tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.similarities.LARGEST_WHOLE", 8)
-    monkeypatch.setattr("model.similarities.RANK", 4)
+    monkeypatch.setattr("model.data.similarities.LARGEST_WHOLE", 8)
+    monkeypatch.setattr("model.data.similarities.RANK", 4)
     similarities = Similarities.of(tiny)
     assert similarities.mirna.shape == (12, 4)
     assert similarities.small_molecule.shape == (6, 6)
@@ -151,7 +151,7 @@ def scores(pairs: np.ndarray) -> np.ndarray:
 
 
 def test_the_top_is_that_of_a_full_sort(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.large_ranking._AT_ONCE", 70)
+    monkeypatch.setattr("model.training.large_ranking._AT_ONCE", 70)
     known = np.unique(np.random.default_rng(0).integers(600, size=150))
     pairs, best = top_unknown(scores, SIDES, known, 40)
     codes = np.setdiff1d(np.arange(600), known)

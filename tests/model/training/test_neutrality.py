@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from model.autoencoder import Configuration
-from model.batched import precision
-from model.catalogue import load
-from model.cross_validation import CrossValidation, fold_seed
-from model.datasets import AssociationDataset
-from model.metrics import ranking_metrics
-from model.protocols import HONEST, Fold, development_folds
-from model.similarities import Similarities
-from model.training import Trainer
-from tests.model.test_golden_losses import HEAD
+from model.data.catalogue import load
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.evaluation.metrics import ranking_metrics
+from model.evaluation.protocols import HONEST, Fold, development_folds
+from model.network.autoencoder import Configuration
+from model.training.batched import precision
+from model.training.cross_validation import CrossValidation, fold_seed
+from model.training.plain import Trainer
+from tests.model.training.test_golden_losses import HEAD
 
 EPOCHS = 100
 CONFIGURATIONS = (

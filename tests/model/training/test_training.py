@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from model.autoencoder import Configuration
-from model.batched.trainer import BatchedTrainer
-from model.cross_validation import CrossValidation, fold_seed
-from model.datasets import AssociationDataset
-from model.final import final_probabilities
-from model.protocols import HONEST, development_folds
-from model.similarities import Similarities
-from model.synthetic import demo
-from model.training import Trainer
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST, development_folds
+from model.network.autoencoder import Configuration
+from model.training.batched.trainer import BatchedTrainer
+from model.training.cross_validation import CrossValidation, fold_seed
+from model.training.final import final_probabilities
+from model.training.plain import Trainer
 from tests.model.options import VARIANTS, configuration
 
 

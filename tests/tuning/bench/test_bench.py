@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.autoencoder import Configuration
-from model.protocols import HONEST, development_folds
-from model.similarities import Similarities
-from model.synthetic import demo
+from model.data.similarities import Similarities
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST, development_folds
+from model.network.autoencoder import Configuration
 from search_spaces.loading import load_space
 from search_spaces.schema import Schedule
 from tuning.bench.measuring import Figure, in_turn, paired_ratio

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from model.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
 from tuning.bench import device
 
 # All that a GPU machine does without: everything that model and tuning import, but three.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tuning.trial
+import tuning.search.trial
 from model.errors import InputError
 from search_spaces.loading import load_space
 from search_spaces.schema import Schedule
@@ -31,7 +31,7 @@ from tuning.bench.simulation import (
     draw_trials,
     simulate,
 )
-from tuning.scheduler import StudyScheduler
+from tuning.search.scheduler import StudyScheduler
 
 HALVING = load_space("full").model_copy(update={"start_with": []})  # rungs at 60 and 180
 NO_RUNGS = HALVING.model_copy(update={"schedule": Schedule(report_every=20, first_rung=300)})
@@ -340,8 +340,8 @@ def test_a_driver_is_slowed_until_the_study_takes_as_long(recorded: list[Curve])
 def test_a_study_with_stopped_trials_is_no_recording(home: Path) -> None:
     from tuning.bench.recording import record_study
     from tuning.ending import Ending
-    from tuning.mlflow_client import mlflow_client
-    from tuning.record import StudyRecord
+    from tuning.record.client import mlflow_client
+    from tuning.record.recorder import StudyRecord
 
     record = StudyRecord.create(
         mlflow_client(), "some", tags={"study": "some"}, params={}, artifact_location=home / "some"
@@ -372,9 +372,9 @@ def test_a_study_with_stopped_trials_is_no_recording(home: Path) -> None:
 def test_a_real_driver_is_measured_and_replays_what_was_recorded(
     home: Path, recorded: list[Curve]
 ) -> None:
-    before = tuning.trial.run_trial
+    before = tuning.search.trial.run_trial
     driver = measure_driver(draw_trials(recorded, 24, 0), HALVING, at_once=4, work=0.02)
-    assert tuning.trial.run_trial is before
+    assert tuning.search.trial.run_trial is before
     assert not list(home.iterdir())
     assert driver.trials == 24
     assert 24 * 2 < driver.reports <= 24 * 15

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from model.errors import InputError
-from tuning.cluster.check import check_cluster_file
+from tuning.cluster.check.rules import check_cluster_file
 
 ROOT = Path(__file__).resolve().parents[3]
 AWS, OWN = "cluster.yaml", "cluster-local.yaml"

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.listening import listens_on_loopback_alone
-from tuning.ray_session import ray_session
+from tuning.cluster.session import ray_session
 
 
 @pytest.mark.ray

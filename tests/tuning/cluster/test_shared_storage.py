@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from model.errors import InputError
+from tuning.cluster.session import Resources, ray_address, ray_session
 from tuning.cluster.shared_storage import check_shared, look, study_storage
-from tuning.ray_session import Resources, ray_address, ray_session
 
 
 def test_the_storage_of_a_study(home: Path) -> None:

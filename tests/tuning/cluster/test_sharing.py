@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from ray.cluster_utils import Cluster
 
+from tuning.cluster.session import ray_session
 from tuning.cluster.sharing import gives_way, is_to_give_way
-from tuning.ray_session import ray_session
-from tuning.worker import place
+from tuning.search.worker import place
 
 TOTAL = {"CPU": 8.0, "GPU": 2.0, "memory": 1e10}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from model.synthetic import demo
+from model.data.synthetic import demo
 from tuning.cli import main
 
 

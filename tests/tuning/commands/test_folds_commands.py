@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from model.baselines import additive_degree, evaluate_baseline
-from model.protocols import PROTOCOLS, development_folds
-from model.protocols import protocol as find_protocol
-from model.synthetic import demo
+from model.baselines.registry import additive_degree, evaluate_baseline
+from model.data.synthetic import demo
+from model.evaluation.protocols import PROTOCOLS, development_folds
+from model.evaluation.protocols import protocol as find_protocol
 from tuning.cli import main
-from tuning.leaderboard import score_row
+from tuning.record.leaderboard import score_row
 
 
 @pytest.fixture

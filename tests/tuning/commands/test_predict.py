@@ -10,17 +10,17 @@ import typer
 from mlflow.entities.model_registry import ModelVersion
 from typer.testing import CliRunner
 
-from model.calibration import Calibration
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import HONEST
+from model.evaluation.calibration import Calibration
+from model.evaluation.protocols import HONEST
 from tuning.commands import models
 from tuning.commands.predict import _table, predict
 from tuning.home import artifact_root
-from tuning.mlflow_client import mlflow_client
-from tuning.model_card import ModelCard
-from tuning.ranking import Ranking, best_unknown_pairs, rank_pairs
-from tuning.registry import register
+from tuning.record.client import mlflow_client
+from tuning.registry.model_card import ModelCard
+from tuning.registry.ranking import Ranking, best_unknown_pairs, rank_pairs
+from tuning.registry.versions import register
 
 app = typer.Typer()
 app.command()(predict)

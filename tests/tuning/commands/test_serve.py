@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 import requests
 
-from model.calibration import Calibration
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import HONEST
+from model.evaluation.calibration import Calibration
+from model.evaluation.protocols import HONEST
 from tests.listening import listens_on_loopback_alone
 from tuning.commands.pull import pull
 from tuning.commands.serve import serve
 from tuning.home import artifact_root
-from tuning.mlflow_client import mlflow_client
-from tuning.model_card import ModelCard
-from tuning.registry import register, resolve
+from tuning.record.client import mlflow_client
+from tuning.registry.model_card import ModelCard
+from tuning.registry.versions import register, resolve
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MIRNAS = ("hsa-mir-21", "hsa-mir-22", "hsa-let-7a", "hsa-mir-155")
 SMALL_MOLECULES = ("Aspirin", "Curcumin")
 PROBABILITY = np.array([[0.8, 0.3], [0.1, 0.2], [0.9, 0.4], [0.7, 0.95]])

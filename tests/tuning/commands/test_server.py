@@ -16,9 +16,9 @@ from model.errors import InputError
 from tests.listening import listens_on_loopback_alone
 from tuning.commands.server import server
 from tuning.home import artifact_root
-from tuning.mlflow_client import mlflow_client
+from tuning.record.client import mlflow_client
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COMMAND = "import typer; from tuning.commands.server import server; typer.run(server)"
 
 

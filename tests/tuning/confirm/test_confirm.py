@@ -16,19 +16,19 @@ import numpy as np
 import pytest
 import torch
 
-from model.autoencoder import Configuration
-from model.calibration import Calibration
-from model.final import FinalModel
-from model.fresh_splits import development_part
-from model.protocols import HONEST, sealed_fold
-from model.similarities import Similarities
-from model.synthetic import demo
+from model.data.similarities import Similarities
+from model.data.synthetic import demo
+from model.evaluation.calibration import Calibration
+from model.evaluation.fresh_splits import development_part
+from model.evaluation.protocols import HONEST, sealed_fold
+from model.network.autoencoder import Configuration
+from model.training.final import FinalModel
 from search_spaces.schema import SearchSpace
-from tests.tuning.verdicts import NOISE, measured
-from tuning.confirmed_study import configuration_from_params
-from tuning.fidelity import fidelity_line, rank_correlations
-from tuning.record import StudyRecord
-from tuning.verdict import Measured, decide
+from tests.tuning.registry.verdicts import NOISE, measured
+from tuning.record.fidelity import fidelity_line, rank_correlations
+from tuning.record.read_study import configuration_from_params
+from tuning.record.recorder import StudyRecord
+from tuning.registry.verdict import Measured, decide
 
 
 def test_fidelity_of_rungs() -> None:
@@ -82,9 +82,9 @@ def untrained(probability: np.ndarray) -> FinalModel:
 @pytest.fixture(scope="module")
 def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A tiny study in a home of its own, confirmed twice."""
-    from tuning.confirmation import ConfirmationPlan, confirm_study
-    from tuning.confirmed_study import read_study
+    from tuning.confirm.confirmation import ConfirmationPlan, confirm_study
     from tuning.plan import StudyPlan
+    from tuning.record.read_study import read_study
     from tuning.study import run_study
 
     home = tmp_path_factory.mktemp("confirm-home")
@@ -115,7 +115,7 @@ class TestConfirmedStudy:
         assert first.document()["protocol"] == "honest+groups-test"
 
     def test_rows_and_children(self, confirmed: Any) -> None:
-        from tuning.record import runs_of
+        from tuning.record.recorder import runs_of
 
         _, first, _ = confirmed
         names = {row["name"] for row in first.rows}
@@ -149,7 +149,7 @@ class TestConfirmedStudy:
         assert "has now been opened 2 times" in capsys.readouterr().err
 
     def test_the_outcome_is_kept(self, confirmed: Any, tmp_path: Any) -> None:
-        from tuning.registry import resolve
+        from tuning.registry.versions import resolve
 
         _, _, second = confirmed
         record = second.plan.study.record
@@ -184,9 +184,9 @@ class TestConfirmedStudy:
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """All their scores on all splits are there: no task is left to be sent to Ray."""
-        from model.cross_validation import Evaluation
-        from tuning import confirm_tasks
-        from tuning.ray_session import Resources
+        from model.evaluation.result import Evaluation
+        from tuning.cluster.session import Resources
+        from tuning.confirm import tasks as confirm_tasks
 
         _, first, _ = confirmed
         part = development_part(demo(), GROUPED, first.plan.study.seed)
@@ -202,8 +202,8 @@ class TestConfirmedStudy:
     def test_a_winning_baseline_leaves_the_sealed_part_sealed(
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from tuning import confirmation
         from tuning.commands.confirm import _show
+        from tuning.confirm import confirmation
 
         _, _, second = confirmed
         lost = dataclasses.replace(second.verdict, winning_baselines=("kernel ridge similarity",))
@@ -222,7 +222,7 @@ class TestConfirmedStudy:
         assert "stays sealed" in capsys.readouterr().err
 
     def test_both_confirmations_agree_and_register_once(self, confirmed: Any) -> None:
-        from tuning.registry import list_models
+        from tuning.registry.versions import list_models
 
         _, first, second = confirmed
         for row, again in zip(first.rows, second.rows, strict=True):
@@ -234,9 +234,9 @@ class TestConfirmedStudy:
 
     def test_nothing_before_the_opening_knows_the_sealed_part(self, confirmed: Any) -> None:
         """Without the sealed associations in the data, everything is the same bit for bit."""
-        from model.baselines import BASELINES, evaluate_baseline
-        from model.cross_validation import CrossValidation
-        from model.fresh_splits import DevelopmentPart, fresh_folds
+        from model.baselines.registry import BASELINES, evaluate_baseline
+        from model.evaluation.fresh_splits import DevelopmentPart, fresh_folds
+        from model.training.cross_validation import CrossValidation
 
         torch.set_num_threads(1)  # as the workers have: sums depend on how they are split
         _, first, _ = confirmed
@@ -262,8 +262,8 @@ class TestConfirmedStudy:
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Cut off at the sealed score: the opening is on record, the champion has not moved."""
-        from tuning import confirmation
-        from tuning.registry import resolve
+        from tuning.confirm import confirmation
+        from tuning.registry.versions import resolve
 
         _, _, second = confirmed
         record = second.plan.study.record
@@ -294,8 +294,8 @@ class TestConfirmedStudy:
     def test_ctrl_c_while_it_trains_leaves_nothing_open_and_nothing_opened(
         self, confirmed: Any
     ) -> None:
-        from tuning.confirmation import confirm_study
-        from tuning.record import runs_of
+        from tuning.confirm.confirmation import confirm_study
+        from tuning.record.recorder import runs_of
 
         _, _, second = confirmed
         record = second.plan.study.record
@@ -330,10 +330,10 @@ class TestConfirmedStudy:
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from model.errors import InputError
-        from tuning.confirmed_study import read_study
+        from tuning.record.read_study import read_study
 
         swapped = dataclasses.replace(demo(), associations=1 - demo().associations)
-        monkeypatch.setattr("model.catalogue.load", lambda name, folder: swapped)
+        monkeypatch.setattr("model.data.catalogue.load", lambda name, folder: swapped)
         with pytest.raises(InputError, match="the data have changed"):
             read_study("tiny", None, confirmed[0])
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from model.baselines import BASELINES
-from model.synthetic import demo
-from tests.tuning.verdicts import measured
+from model.baselines.registry import BASELINES
+from model.data.synthetic import demo
+from tests.tuning.registry.verdicts import measured
 from tuning.commands import confirm
-from tuning.leaderboard import PUBLISHED
-from tuning.verdict import decide, summary_row
+from tuning.record.leaderboard import PUBLISHED
+from tuning.registry.verdict import decide, summary_row
 
 
 def result() -> Any:

@@ -14,17 +14,17 @@ import pytest
 import torch
 import yaml
 
-from model.autoencoder import Configuration
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.protocols import HONEST, development_folds
-from model.synthetic import demo
+from model.evaluation.protocols import HONEST, development_folds
+from model.network.autoencoder import Configuration
 from search_spaces.schema import SearchSpace
 from tests.tuning.probes import COST, probe
-from tuning import outlook
+from tuning.cluster.session import Resources
+from tuning.forecast import outlook
+from tuning.forecast.estimate import forecast
+from tuning.forecast.prober import Prober
 from tuning.plan import StudyPlan
-from tuning.prober import Prober
-from tuning.ray_session import Resources
-from tuning.study_forecast import forecast
 
 SPACE = {
     "description": "two budgets, and a configuration that cannot be trained",
@@ -58,7 +58,7 @@ def test_a_plan_is_measured_here_and_starts_nothing(
 ) -> None:
     from tuning.cli import main
 
-    monkeypatch.setattr("tuning.probe.SAMPLED", SAMPLED)
+    monkeypatch.setattr("tuning.forecast.probe.SAMPLED", SAMPLED)
     file = tmp_path / "space.yaml"
     file.write_text(yaml.safe_dump(SPACE))
     arguments = ["tune", "demo", "--space", str(file), "--trials", "6", "--plan", "--json"]
@@ -118,7 +118,7 @@ def prober() -> Prober:
 def test_seconds_and_bytes_are_those_of_one_epoch_one_evaluation_one_checkpoint(
     prober: Prober, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.cross_validation.CrossValidation", _Sleeper)
+    monkeypatch.setattr("model.training.cross_validation.CrossValidation", _Sleeper)
     cost = prober.cost(Configuration(), True, False)
     assert (cost.is_start, cost.is_spared, cost.checkpoint) == (True, False, 1234)
     assert cost.epochs == Configuration().training.epochs

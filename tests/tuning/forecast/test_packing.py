@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from model.errors import InputError
 from tests.tuning.probes import GIB, probe
-from tuning.packing import choose, number_that_fits
-from tuning.probe import MARGIN, Probe
-from tuning.ray_session import trial_resources
+from tuning.cluster.session import trial_resources
+from tuning.forecast.packing import choose, number_that_fits
+from tuning.forecast.probe import MARGIN, Probe
 
 sizes = st.integers(GIB // 10, 100 * GIB)
 taken = st.integers(GIB // 100, 10 * GIB)  # mostly by far less than there is
@@ -141,7 +141,7 @@ def test_gpus_that_are_not_there_are_refused_and_memory_bounds_the_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     has = {"CPU": 8.0, "memory": 10.0 * GIB}
-    monkeypatch.setattr("tuning.ray_session.cluster_capacity", lambda address: has)
+    monkeypatch.setattr("tuning.cluster.session.cluster_capacity", lambda address: has)
     with pytest.raises(InputError, match=r"asks for 0\.5 GPUs, Ray sees 0"):
         trial_resources(0.5)
     assert trial_resources(None).at_once == 8

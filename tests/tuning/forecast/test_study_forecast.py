@@ -11,11 +11,11 @@ from search_spaces.loading import load_space
 from search_spaces.sampling import sample_points
 from search_spaces.schema import SearchSpace
 from tests.tuning.probes import COST, probe
+from tuning.cluster.session import Resources
+from tuning.forecast.estimate import Forecast, forecast
+from tuning.forecast.prober import Cost
 from tuning.home import optuna_storage_url
-from tuning.prober import Cost
-from tuning.ray_session import Resources
-from tuning.searcher import StudySearch
-from tuning.study_forecast import Forecast, forecast
+from tuning.search.searcher import StudySearch
 
 PAIRS = 1000
 

@@ -18,11 +18,11 @@ import pytest
 import requests
 import yaml
 
-from model.synthetic import demo
-from model.user_data import write_user_folder
+from model.data.synthetic import demo
+from model.data.user_data import write_user_folder
 from tests.tuning.ray_head import TOKEN, Head, ray_head
-from tuning.mlflow_client import mlflow_client
-from tuning.record import runs_of
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import runs_of
 
 pytestmark = pytest.mark.ray
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import typer
 
-import tuning.shipment
+import tuning.jobs.shipment
+from model.data.synthetic import demo
+from model.data.user_data import load_user_folder, write_user_folder
 from model.errors import InputError
-from model.synthetic import demo
-from model.user_data import load_user_folder, write_user_folder
 from tuning.commands.remote import command_there
 from tuning.commands.tune import tune
-from tuning.shipment import pack_data, runtime_environment
-from tuning.submitted import prepare
+from tuning.jobs.shipment import pack_data, runtime_environment
+from tuning.jobs.submitted import prepare
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_data_that_are_too_large_are_refused(
 ) -> None:
     write_user_folder(demo(), tmp_path / "mine")
     size = sum(path.stat().st_size for path in (tmp_path / "mine").iterdir())
-    monkeypatch.setattr(tuning.shipment, "LIMIT", size)
+    monkeypatch.setattr(tuning.jobs.shipment, "LIMIT", size)
     pack_data(str(tmp_path / "mine"), box)
-    monkeypatch.setattr(tuning.shipment, "LIMIT", size - 1)
+    monkeypatch.setattr(tuning.jobs.shipment, "LIMIT", size - 1)
     with pytest.raises(InputError, match="shared storage"):
         pack_data(str(tmp_path / "mine"), box / "other")
 
@@ -129,7 +129,7 @@ def test_the_head_looks_before_it_begins(
 ) -> None:
     import importlib.metadata
 
-    from tuning.job_log import SUBMITTED_BY
+    from tuning.record.job_log import SUBMITTED_BY
 
     monkeypatch.setenv(SUBMITTED_BY, version or importlib.metadata.version("mmatune"))
     monkeypatch.setenv("MMATUNE_HOME", home)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from model.autoencoder import Configuration
-from tuning.job_log import SUBMITTED_BY, JobLog, announce
-from tuning.record import StudyRecord
-from tuning.spool import events_from
-from tuning.study_folder import is_driven, spool_folder
-from tuning.watching import Replay, watch_driver
+from model.network.autoencoder import Configuration
+from tuning.jobs.watching import Replay, watch_driver
+from tuning.record.job_log import SUBMITTED_BY, JobLog, announce
+from tuning.record.recorder import StudyRecord
+from tuning.record.spool import events_from
+from tuning.record.study_folder import is_driven, spool_folder
 
 
 class NoServer:
@@ -24,7 +24,7 @@ class NoServer:
 
 
 def record(study: str) -> StudyRecord:
-    from tuning.spool import Spool
+    from tuning.record.spool import Spool
 
     tags = {"study": study, "dataset": "demo"}
     spool = Spool(spool_folder(study), NoServer(), "1")  # type: ignore[arg-type]

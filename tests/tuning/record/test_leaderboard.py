@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tuning.ending import Ending
-from tuning.leaderboard import (
+from tuning.record.leaderboard import (
     PUBLISHED,
     count_endings,
     leaderboard_frame,

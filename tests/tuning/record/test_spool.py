@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 import requests
 
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.protocols import HONEST
-from model.synthetic import demo
+from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tests.tuning.survival import accounted_for_once
 from tuning.ending import Ending
-from tuning.mlflow_client import mlflow_client
-from tuning.record import StudyRecord, runs_of
-from tuning.spool import pending, refused, tell
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import StudyRecord, runs_of
+from tuning.record.spool import pending, refused, tell
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 POINTS = [(name, epoch) for name in ("a", "b") for epoch in (5, 10, 15)]
 
 
@@ -129,7 +129,7 @@ def test_a_line_cut_by_the_death_of_its_process_is_no_event(home: Path, tmp_path
     tell(folder, client, record.experiment_id)
     check(client, record, tmp_path)
     again = StudyRecord(client, record.experiment_id, record.run_id, {})
-    from tuning.spool import Spool
+    from tuning.record.spool import Spool
 
     again.spool = Spool(folder, client, record.experiment_id)
     again.set_tags(record.run_id, {"after": "wards"})

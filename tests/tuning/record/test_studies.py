@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from model.protocols import HONEST
-from model.synthetic import demo
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST
 from search_spaces.loading import load_space
-from tuning import studies
 from tuning.bench.store import bench_store, fill_study
-from tuning.leaderboard import count_endings, leaderboard_rows
-from tuning.mlflow_client import mlflow_client
 from tuning.plan import StudyPlan
-from tuning.record import runs_of
+from tuning.record import studies
+from tuning.record.client import mlflow_client
+from tuning.record.leaderboard import count_endings, leaderboard_rows
+from tuning.record.recorder import runs_of
 
 
 def filled(name: str, trials: int = 6) -> list:

@@ -10,16 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.calibration import Calibration, Reliability, ReliabilityBin
-from model.datasets import AssociationDataset
+from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.protocols import HONEST, PAPER
+from model.evaluation.calibration import Calibration, Reliability, ReliabilityBin
+from model.evaluation.protocols import HONEST, PAPER
 from tuning.home import artifact_root
-from tuning.mlflow_client import make_embedded_store, mlflow_client
-from tuning.model_card import ModelCard, version_tags
-from tuning.registry import confirm_version, find_version, list_models, load, register, resolve
+from tuning.record.client import make_embedded_store, mlflow_client
+from tuning.registry.model_card import ModelCard, version_tags
+from tuning.registry.versions import (
+    confirm_version,
+    find_version,
+    list_models,
+    load,
+    register,
+    resolve,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 M, S = 6, 4
 PROBABILITY = np.random.default_rng(0).random((M, S))
 
@@ -219,7 +226,7 @@ def test_the_alias_moves_last(run_id, monkeypatch):
     def interrupted(*arguments, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tuning.registry.confirmed_description", interrupted)
+    monkeypatch.setattr("tuning.registry.versions.confirmed_description", interrupted)
     with pytest.raises(KeyboardInterrupt):
         confirm(2)
     assert champion() == 1

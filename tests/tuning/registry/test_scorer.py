@@ -9,7 +9,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from scipy.stats import rankdata
 
-from tuning.scorer import PairScorer
+from tuning.registry.scorer import PairScorer
 
 M, S = 17, 13
 MIRNAS = [f"mir-{i}" for i in range(M)]

@@ -6,9 +6,9 @@ import pytest
 
 from search_spaces.distributions import distributions
 from search_spaces.loading import load_space, shipped_spaces
-from tests.tuning.verdicts import NOISE, measured
-from tuning.confirmed_study import configuration_from_params
-from tuning.verdict import Measured, decide, may_be_champion, summary_row
+from tests.tuning.registry.verdicts import NOISE, measured
+from tuning.record.read_study import configuration_from_params
+from tuning.registry.verdict import Measured, decide, may_be_champion, summary_row
 
 
 def test_the_cheapest_of_the_tied_is_chosen() -> None:

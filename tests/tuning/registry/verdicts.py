@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tuning.verdict import Measured
+from tuning.registry.verdict import Measured
 
 NOISE = np.random.default_rng(0).normal(0, 0.01, (4, 25))
 

@@ -11,22 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.calibration import Calibration, Reliability, ReliabilityBin
-from model.cross_validation import CrossValidation
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.groups import chosen_protocol
-from model.protocols import HONEST, development_folds
-from model.synthetic import demo
+from model.evaluation.calibration import Calibration, Reliability, ReliabilityBin
+from model.evaluation.groups import chosen_protocol
+from model.evaluation.protocols import HONEST, development_folds
+from model.training.cross_validation import CrossValidation
 from search_spaces.schema import SearchSpace
 from tuning.commands.promote import promote
 from tuning.commands.report import report
 from tuning.ending import Ending
 from tuning.home import artifact_root, data_folder
-from tuning.mlflow_client import mlflow_client
-from tuning.model_card import ModelCard
 from tuning.plan import StudyPlan
-from tuning.record import StudyRecord
-from tuning.registry import confirm_version, register, resolve
+from tuning.record.client import mlflow_client
+from tuning.record.recorder import StudyRecord
+from tuning.registry.model_card import ModelCard
+from tuning.registry.versions import confirm_version, register, resolve
 from tuning.report.curves import POINTS, fold_curves
 from tuning.report.page import write_page
 from tuning.report.reading import read_report

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.autoencoder import Configuration
-from model.catalogue import load
-from model.datasets import AssociationDataset
+from model.data.catalogue import load
+from model.data.datasets import AssociationDataset
+from model.network.autoencoder import Configuration
 from tests.model.options import configuration
 from tuning.cli import app
 from tuning.reproduction.labels import Claim, audit
@@ -59,7 +59,7 @@ def test_a_claim_that_is_right_is_left_alone(tiny_network: AssociationDataset) -
 
 @pytest.fixture
 def tiny_network() -> AssociationDataset:
-    from model.synthetic import demo
+    from model.data.synthetic import demo
 
     return demo()
 

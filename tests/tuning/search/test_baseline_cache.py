@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tuning.baseline_cache as module
-from model import baselines
-from model.baselines import BASELINES, evaluate_baseline
-from model.datasets import AssociationDataset
-from model.protocols import HONEST, RANDOM, development_folds
-from model.synthetic import demo
+import tuning.search.baseline_cache as module
+from model.baselines.registry import BASELINES, Baseline, evaluate_baseline
+from model.data.datasets import AssociationDataset
+from model.data.synthetic import demo
+from model.evaluation import metrics
+from model.evaluation.protocols import HONEST, RANDOM, development_folds
 
 NAME = "additive degree"
 
@@ -27,7 +27,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the baselines that were measured rather than found."""
     names = []
 
-    def evaluate(baseline: baselines.Baseline, *arguments: object) -> object:
+    def evaluate(baseline: Baseline, *arguments: object) -> object:
         names.append(next(name for name, one in BASELINES.items() if one is baseline))
         return evaluate_baseline(baseline, *arguments)  # type: ignore[arg-type]
 
@@ -105,25 +105,27 @@ def test_the_version_covers_all_code_that_a_score_follows_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every module that a covered one imports is covered too, or part of the key by its values."""
-    model = Path(baselines.__file__).parent
-    imported = set()
-    for source in module._SOURCES:
-        for node in ast.walk(ast.parse((model / f"{source}.py").read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("model."):
-                imported.add(str(node.module).removeprefix("model."))
+    model = Path(metrics.__file__).parents[1]
+    covered = {Path(str(source)).relative_to(model) for source in module.sources()}
+    imported = {
+        Path(*str(node.module).split(".")[1:]).with_suffix(".py")
+        for source in covered
+        for node in ast.walk(ast.parse((model / source).read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("model.")
+    }
     # Containers: what they hold is in the key, or in the result.
-    assert imported - set(module._SOURCES) == {"cross_validation", "datasets", "protocols"}
-    assert {one.__module__.removeprefix("model.") for one in BASELINES.values()} <= set(
-        module._SOURCES
-    )
-    for source in module._SOURCES:
-        (tmp_path / f"{source}.py").write_text((model / f"{source}.py").read_text())
-    monkeypatch.setattr(module, "files", lambda package: tmp_path)
+    containers = ("data/datasets.py", "evaluation/protocols.py", "evaluation/result.py")
+    assert imported - covered == {Path(name) for name in containers}
+    copies = tmp_path / "model"
+    for source in covered:
+        (copies / source).parent.mkdir(parents=True, exist_ok=True)
+        (copies / source).write_text((model / source).read_text())
+    monkeypatch.setattr(module, "files", lambda package: tmp_path / package)
     version = module.code_version.__wrapped__
     before = version()
     assert before == module.code_version()
-    for source in module._SOURCES:
-        with open(tmp_path / f"{source}.py", "a") as file:
+    for source in covered:
+        with open(copies / source, "a") as file:
             file.write("# edited\n")
         after = version()
         assert after != before

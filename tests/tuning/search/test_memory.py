@@ -13,12 +13,12 @@ import pytest
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError
 
-from model.protocols import HONEST
-from model.synthetic import demo
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tests.tuning.survival import accounted_for_once
-from tuning.memory import LOW, killed_for_memory_is_dead
 from tuning.plan import StudyPlan
+from tuning.search.memory import LOW, killed_for_memory_is_dead
 
 KILL = OutOfMemoryError(f"1 worker(s) were killed due to the node {LOW}. Memory was 9 GB\nadvice")
 
@@ -35,7 +35,7 @@ def test_a_kill_is_the_death_of_the_actor_and_of_nothing_else() -> None:
     (error,) = heard
     assert isinstance(error, RayActorError)
     assert LOW in str(error)
-    # Where this is no longer so, tuning/memory.py has nothing left to do.
+    # Where this is no longer so, tuning/search/memory.py has nothing left to do.
     with pytest.raises(RuntimeError, match="unexpected"):
         RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=KILL)
 

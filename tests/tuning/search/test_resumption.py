@@ -16,12 +16,12 @@ import pytest
 from optuna.trial import TrialState
 from ray.cluster_utils import Cluster
 
+from model.data.synthetic import demo
 from model.errors import InputError
-from model.synthetic import demo
 from tests.tuning.survival import SPACE, begin, events, nothing_is_lost, resume
 from tuning.home import optuna_storage_url
-from tuning.resumption import RAY_TRIAL, Point, Progress, begin_unknown_anew, read_plan
-from tuning.scheduler import StudyScheduler
+from tuning.search.resumption import RAY_TRIAL, Point, Progress, begin_unknown_anew, read_plan
+from tuning.search.scheduler import StudyScheduler
 from tuning.study import resume_study
 
 pytestmark = pytest.mark.timeout(600)  # two starts of Ray on a busy machine

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-import tuning.scheduler
+import tuning.search.scheduler
 from search_spaces.loading import load_space
-from tuning.scheduler import StudyScheduler
+from tuning.search.scheduler import StudyScheduler
 
 SPACE = load_space("paper")  # rungs at 60 and 180 of 300 epochs
 PUBLISHED = SPACE.start_points()[0]
@@ -62,8 +62,8 @@ def test_a_place_that_is_given_back_is_left_to_who_waits_for_it(
     scheduler: StudyScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(tuning.scheduler.time, "monotonic", lambda: now)
-    monkeypatch.setattr(tuning.scheduler, "gives_way", lambda: True)
+    monkeypatch.setattr(tuning.search.scheduler.time, "monotonic", lambda: now)
+    monkeypatch.setattr(tuning.search.scheduler, "gives_way", lambda: True)
     controller = SimpleNamespace(_reuse_actors=True, _max_pending_trials=7, get_trials=list)
     controller.update_max_pending_trials = lambda: setattr(controller, "_max_pending_trials", 7)
     wrapped: Any = SimpleNamespace(_tune_controller=controller, get_trials=list)

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from search_spaces.loading import load_space
 from tuning.home import optuna_storage_url
-from tuning.searcher import StudySearch
+from tuning.search.searcher import StudySearch
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ray.exceptions import RayActorError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
-from tuning.waiting_trials import waiting_trials_are_tried_again
+from tuning.search.waiting_trials import waiting_trials_are_tried_again
 
 
 class Waiting(SimpleNamespace):
@@ -42,5 +42,5 @@ def test_as_often_as_one_that_runs(failures: int) -> None:
 
 
 def test_ray_tune_gives_it_up_at_once() -> None:
-    """Where this is no longer so, tuning/waiting_trials.py has nothing left to do."""
+    """Where this is no longer so, tuning/search/waiting_trials.py has nothing left to do."""
     assert not fail(Waiting(failures=0))

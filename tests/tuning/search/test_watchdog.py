@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from model.protocols import HONEST
-from model.synthetic import demo
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tests.tuning.survival import accounted_for_once
 from tuning.plan import StudyPlan
@@ -19,7 +19,7 @@ from tuning.plan import StudyPlan
 def test_it_kills_the_process_that_does_not_feed_it_and_no_other() -> None:
     code = """
         import time
-        from tuning.watchdog import watchdog
+        from tuning.search.watchdog import watchdog
         with watchdog(1.0) as feed:
             for _ in range(4):
                 time.sleep(0.5)
@@ -57,13 +57,13 @@ SPACE = {
     " failed",
 )
 def test_a_trial_that_hangs_fails_alone(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tuning.search
+    import tuning.search.run
     import tuning.study
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     degree = {"additive degree": tuning.study.BASELINES["additive degree"]}
     monkeypatch.setattr(tuning.study, "BASELINES", degree)
-    monkeypatch.setattr(tuning.search, "_PATIENCE", 8.0)
+    monkeypatch.setattr(tuning.search.run, "_PATIENCE", 8.0)
     space = SearchSpace.model_validate(SPACE)
     result = tuning.study.run_study(StudyPlan("hang", demo(), HONEST, "test", space, 3, 0, None))
     runs = accounted_for_once("hang", 3, home / "studies" / "hang")

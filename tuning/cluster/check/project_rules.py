@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tuning.cluster.findings import Finding, is_open, texts
-from tuning.cluster.ray_rules import node_types
+from tuning.cluster.check.findings import Finding, is_open, texts
+from tuning.cluster.check.ray_rules import node_types
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _NEEDED = ("pyproject.toml", "constraints.txt", "model", "search_spaces", "tuning", "mlflow")

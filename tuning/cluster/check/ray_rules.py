@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 
 from model.errors import InputError
-from tuning.cluster.findings import Finding
+from tuning.cluster.check.findings import Finding
 
 # `additionalProperties` is true there in Ray's schema; read from its node providers.
 _PROVIDER_KEYS = {

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tuning.cluster.findings import Finding, is_open
-from tuning.cluster.project_rules import storage_of
+from tuning.cluster.check.findings import Finding, is_open
+from tuning.cluster.check.project_rules import storage_of
 from tuning.cluster.shared_storage import open_storage
 
 _SECONDS = 20  # for one command on one machine

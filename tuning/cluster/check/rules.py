@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from model.errors import InputError
-from tuning.cluster.findings import Findings
-from tuning.cluster.project_rules import project_mistakes, things_to_do
-from tuning.cluster.ray_rules import ray_mistakes
-from tuning.cluster.reaching import not_looked_at, unreachable
+from tuning.cluster.check.findings import Findings
+from tuning.cluster.check.project_rules import project_mistakes, things_to_do
+from tuning.cluster.check.ray_rules import ray_mistakes
+from tuning.cluster.check.reaching import not_looked_at, unreachable
 
 
 def check_cluster_file(path: Path) -> Findings:

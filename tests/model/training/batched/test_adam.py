@@ -2,8 +2,8 @@
 
 import torch
 
-from model.autoencoder import TrainingConfig
-from model.batched.adam import Adam
+from model.network.autoencoder import TrainingConfig
+from model.training.batched.adam import Adam
 
 
 def test_steps_are_those_of_torch() -> None:

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch_geometric.utils import to_undirected
 
-from model.autoencoder import Configuration
-from model.batched.dropout import dropout
-from model.batched.graph import Mask
-from model.batched.sampling import SampledPairs
-from model.batched.trainer import BatchedTrainer
-from model.datasets import AssociationDataset
-from model.masking import MaskedGraph, draw_mask
-from model.similarities import Similarities
-from model.training import Trainer
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.network.autoencoder import Configuration
+from model.network.masking import MaskedGraph, draw_mask
+from model.training.batched.dropout import dropout
+from model.training.batched.graph import Mask
+from model.training.batched.sampling import SampledPairs
+from model.training.batched.trainer import BatchedTrainer
+from model.training.plain import Trainer
 from tests.model.options import VARIANTS, configuration
 
 SEEDS = (3, 7, 7)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from model.batched.repeating import RepeatedEpoch, unchanged
-from model.batched.trainer import BatchedTrainer
-from model.datasets import AssociationDataset
-from model.similarities import Similarities
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.training.batched.repeating import RepeatedEpoch, unchanged
+from model.training.batched.trainer import BatchedTrainer
 from tests.model.options import VARIANTS, configuration
 
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.batched import representation
-from model.batched.trainer import BatchedTrainer
-from model.cross_validation import CrossValidation
-from model.datasets import AssociationDataset
-from model.protocols import HONEST, development_folds
-from model.similarities import Similarities
+from model.data.datasets import AssociationDataset
+from model.data.similarities import Similarities
+from model.evaluation.protocols import HONEST, development_folds
+from model.training.batched import representation
+from model.training.batched.trainer import BatchedTrainer
+from model.training.cross_validation import CrossValidation
 from tests.model.options import VARIANTS, configuration
-from tests.model.waits import waits
+from tests.model.training.batched.waits import waits
 
 # Every option on a dense block, and as sparse matrices where it can be.
 CASES = [(variant, representation.DENSE_CELLS) for variant in VARIANTS] + [

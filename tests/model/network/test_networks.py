@@ -4,8 +4,13 @@ import pytest
 import torch
 from torch.nn.functional import elu
 
-from model.decoders import DegreeDecoder, DegreeDecoderConfig, EdgeDecoder, EdgeDecoderConfig
-from model.encoders import Encoder, EncoderConfig
+from model.network.decoders import (
+    DegreeDecoder,
+    DegreeDecoderConfig,
+    EdgeDecoder,
+    EdgeDecoderConfig,
+)
+from model.network.encoders import Encoder, EncoderConfig
 
 EDGES = torch.tensor([[0, 2, 1, 2, 1, 3], [2, 0, 2, 1, 3, 1]])
 X = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""The layout: all folders are there, imports run one way, `mlflow/` does not hide the real one."""
+"""The layout: wings, and imports that run down them; `mlflow/` does not hide the real one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import version
@@ -16,6 +17,44 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("model", "search_spaces", "tuning")
+
+# The wings, from the ground up: each imports only those below it, whether at the top of a file or
+# inside a function. A folder stands for all that is in it; the halls of `model` and `tuning`, the
+# few modules that are in no wing, are named one by one.
+WINGS = (
+    "model.errors",
+    "model.table",
+    "model.config",
+    "model.data",
+    "model.network",
+    "model.evaluation",
+    "model.training",
+    "model.baselines",
+    "search_spaces",
+    "tuning.ending",
+    "tuning.home",
+    "tuning.plan",
+    "tuning.disk",
+    "tuning.replaced",
+    "tuning.console",
+    "tuning.interrupt",
+    "tuning.live",
+    "tuning.cluster",
+    "tuning.record",
+    "tuning.registry",
+    "tuning.search",
+    "tuning.reproduction",
+    "tuning.repetition",
+    "tuning.forecast",
+    "tuning.report",
+    "tuning.jobs",
+    "tuning.confirm",
+    "tuning.study",
+    "tuning.bench",
+    "tuning.commands",
+    "tuning.cli",
+)
+MOST_MODULES = 20  # in one folder
 
 # What a package must not import, at the top of a file or inside a function.
 FORBIDDEN = {
@@ -57,6 +96,63 @@ def wrong_imports(root: Path, package: str) -> list[str]:
     ]
 
 
+def wing_of(module: str) -> int | None:
+    """Place of a module's wing in `WINGS`, None for a module in none."""
+    places = [place for place, wing in enumerate(WINGS) if f"{module}.".startswith(f"{wing}.")]
+    return places[0] if places else None
+
+
+def upward_imports(root: Path) -> list[str]:
+    """Imports of a wing from one below it, and modules that are in no wing."""
+    files = {
+        module_name(root, file): file
+        for package in PACKAGES
+        for file in source_files(root, package)
+    }
+    modules = {name: file for name, file in files.items() if name not in PACKAGES}
+    homeless = [f"{name} is in no wing" for name in modules if wing_of(name) is None]
+    upward = [
+        f"{file.relative_to(root)} imports {name}"
+        for module, file in modules.items()
+        for name in sorted({*imported_names(root, file)} & modules.keys())
+        if (own := wing_of(module)) is not None
+        and (other := wing_of(name)) is not None
+        and other > own
+    ]
+    return homeless + upward
+
+
+def crowded_folders(root: Path) -> dict[str, int]:
+    """Folders with more modules than one can keep in mind."""
+    counts = Counter(
+        str(file.parent.relative_to(root))
+        for package in PACKAGES
+        for file in source_files(root, package)
+        if file.name != "__init__.py"
+    )
+    return {folder: count for folder, count in counts.items() if count > MOST_MODULES}
+
+
+def stuttering_names(root: Path) -> list[str]:
+    """Modules called as their folder is: the path says the same word twice."""
+    return [
+        str(file.relative_to(root))
+        for package in PACKAGES
+        for file in source_files(root, package)
+        if file.stem.rstrip("s") == file.parent.name.rstrip("s")
+    ]
+
+
+def unmirrored_tests(root: Path) -> list[str]:
+    """Folders of tests that mirror no folder of a package."""
+    folders = {
+        file.parent.relative_to(root / "tests")
+        for package in PACKAGES
+        for file in (root / "tests" / package).rglob("test_*.py")
+    }
+    return sorted(str(folder) for folder in folders if not (root / folder).is_dir())
+
+
 def check_no_cycle(root: Path, package: str) -> None:
     modules = {module_name(root, file): file for file in source_files(root, package)}
     graph = {
@@ -80,17 +176,75 @@ def check_real_mlflow(folder: Path) -> None:
     assert found == version("mlflow")
 
 
-@pytest.mark.parametrize("name", [*PACKAGES, "mlflow", "tests", "cluster.yaml", "pyproject.toml"])
-def test_the_layout_has(name: str) -> None:
-    path = ROOT / name
-    # A folder without a file would not be in a clone.
-    assert path.is_file() or any(file.is_file() for file in path.rglob("*")), f"no {name}"
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_run_one_way(package: str) -> None:
     assert source_files(ROOT, package), "nothing to check"
     assert wrong_imports(ROOT, package) == []
+
+
+def test_wings_import_downwards() -> None:
+    assert upward_imports(ROOT) == []
+
+
+def test_folders_are_small_and_names_do_not_stutter() -> None:
+    assert crowded_folders(ROOT) == {}
+    assert stuttering_names(ROOT) == []
+
+
+def test_tests_mirror_the_wings() -> None:
+    assert unmirrored_tests(ROOT) == []
+
+
+def plant(root: Path, file: str, text: str = "") -> None:
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from tuning.search import trial",
+        "import tuning.search.trial",
+        "from tuning.search.trial import x",
+        "from ..search.trial import x",
+        "def late():\n    from tuning.search.trial import x",
+    ],
+)
+def test_an_upward_import_is_found(tmp_path: Path, line: str) -> None:
+    plant(tmp_path, "tuning/search/trial.py", "from tuning.record import spool\n")
+    plant(tmp_path, "tuning/record/spool.py")
+    assert upward_imports(tmp_path) == []
+    plant(tmp_path, "tuning/record/spool.py", f"{line}\n")
+    assert upward_imports(tmp_path) == ["tuning/record/spool.py imports tuning.search.trial"]
+
+
+def test_a_module_in_no_wing_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, "tuning/searching.py")
+    assert upward_imports(tmp_path) == ["tuning.searching is in no wing"]
+
+
+def test_one_module_too_many_is_found(tmp_path: Path) -> None:
+    for number in range(MOST_MODULES):
+        plant(tmp_path, f"model/data/m{number}.py")
+    plant(tmp_path, "model/data/__init__.py")
+    assert crowded_folders(tmp_path) == {}
+    plant(tmp_path, "model/data/one_more.py")
+    assert crowded_folders(tmp_path) == {"model/data": MOST_MODULES + 1}
+
+
+@pytest.mark.parametrize("name", ["record", "records"])
+def test_a_stuttering_name_is_found(tmp_path: Path, name: str) -> None:
+    plant(tmp_path, f"tuning/record/{name}.py")
+    assert stuttering_names(tmp_path) == [f"tuning/record/{name}.py"]
+
+
+def test_a_test_that_mirrors_nothing_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, "tuning/record/spool.py")
+    plant(tmp_path, "tests/tuning/record/test_spool.py")
+    assert unmirrored_tests(tmp_path) == []
+    plant(tmp_path, "tests/tuning/records/test_spool.py")
+    assert unmirrored_tests(tmp_path) == ["tuning/records"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

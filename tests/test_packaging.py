@@ -96,9 +96,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
+    stem = "-".join(wheel.name.split("-")[:2])
     with ZipFile(wheel) as archive:
         names = archive.namelist()
-        entry_points = archive.read("mmatune-0.1.0.dist-info/entry_points.txt").decode()
+        entry_points = archive.read(f"{stem}.dist-info/entry_points.txt").decode()
     tree = {
         str(file.relative_to(ROOT))
         for package in PACKAGES

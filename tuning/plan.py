@@ -9,6 +9,7 @@ from typing import Literal
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
+from tuning.ending import METRIC
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class StudyPlan:
         gpus_per_trial: may be a fraction; None is one where there is any, ``auto`` what a probe
             finds best, see `packing.choose`.
         address: of the Ray cluster; None is ``RAY_ADDRESS``, else this machine.
+        metric: what the study maximises: the mean over the folds of this one of `METRICS`.
         storage: folder or address that all machines share; None is the home.
     """
 
@@ -36,6 +38,7 @@ class StudyPlan:
     gpus_per_trial: float | Literal["auto"] | None = None
     address: str | None = None
     storage: str | None = None
+    metric: str = METRIC
 
     def tags(self) -> dict[str, str]:
         """What every run of the study is tagged with."""
@@ -45,6 +48,7 @@ class StudyPlan:
             "data_hash": self.dataset.content_hash,
             "protocol": self.protocol.name,
             "space": self.space_name,
+            "metric": self.metric,
             "seed": str(self.seed),
             "mmatune_version": importlib.metadata.version("mmatune"),
         }

@@ -39,6 +39,8 @@ SPACE = {
         for rate, mask in ((0.01, 0.2), (1e30, 0.2), (0.01, 0.4))
     ],
 }
+pytestmark = pytest.mark.heavy
+
 USER = {"username": "ada", "password": "ada-secret-5-long"}
 ON_THE_SERVER = pytest.mark.parametrize("tracked", ["deployed"], indirect=True)
 READER = {"username": "ben", "password": "ben-secret-6-long"}

@@ -109,6 +109,7 @@ def test_the_home_fills_in_the_middle_of_a_study(
     nothing_is_lost(resume())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("fault", "said"), FAULTS)
 @pytest.mark.parametrize("what", ["home", "storage"])
 def test_a_study_that_cannot_begin_says_why_in_one_line(

@@ -340,6 +340,7 @@ def test_what_is_no_cluster_file_is_refused(text: str, tmp_path: Path) -> None:
         check_cluster_file(tmp_path / "wrong.yaml")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("mistake", [None, "no region"])
 def test_the_command_prints_one_document_and_its_exit_code_says_it(
     mistake: str | None, write: Callable[[Cluster], Path]

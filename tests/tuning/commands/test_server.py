@@ -64,6 +64,7 @@ def in_group(group):
     return [process for process, _, its_group in processes() if its_group == group]
 
 
+@pytest.mark.heavy
 def test_it_shows_the_embedded_store_and_ends_cleanly(started, port, home):
     client = mlflow_client()
     folder = artifact_root() / "shown"
@@ -94,6 +95,7 @@ def test_it_shows_the_embedded_store_and_ends_cleanly(started, port, home):
     assert "Shutting down" in (home / "mlflow-server.log").read_text()
 
 
+@pytest.mark.heavy
 def test_interrupting_the_start_leaves_nothing_behind(started, home):
     (home / "mlflow.db").touch()  # nothing to make first, so that the server starts at once
     deadline = time.monotonic() + 60
@@ -107,6 +109,7 @@ def test_interrupting_the_start_leaves_nothing_behind(started, home):
     assert started.stdout.read() == ""
 
 
+@pytest.mark.heavy
 def test_a_server_that_cannot_start_says_why(home, port):
     (home / "mlflow.db").write_text("this is no database, but a text of some length" * 100)
     with pytest.raises(InputError, match="did not start") as caught:

@@ -16,6 +16,7 @@ from tests.tuning.survival import accounted_for_once
 from tuning.plan import StudyPlan
 
 
+@pytest.mark.heavy
 def test_it_kills_the_process_that_does_not_feed_it_and_no_other() -> None:
     code = """
         import time

@@ -1,0 +1,48 @@
+"""The tiers of tests: the fast ones for every save, the others for the gate or on request.
+
+A test gets the marker `fast` unless it has one of `NOT_FAST`, so a new test is in `make check` by
+itself. A fast test that starts a process fails. How long it takes is not checked, because that
+depends on the machine; `make check` prints the slowest.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+NOT_FAST = ("cluster", "heavy", "ray", "slow")
+_STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "subprocess.Popen"}
+_running: list[str] = []  # the fast test that runs now
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the fast tests."""
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in NOT_FAST):
+            item.add_marker("fast")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Watch a fast test, with its fixtures."""
+    if item.get_closest_marker("fast"):
+        _running.append(item.nodeid)
+    try:
+        return (yield)
+    finally:
+        _running.clear()
+
+
+def _refuse_process(event: str, arguments: tuple[Any, ...]) -> None:
+    if _running and event in _STARTS:
+        pytest.fail(
+            f"{_running[0]} starts a process ({event} {arguments[:2]}):"
+            " mark it `heavy`, or `ray` if it starts a Ray runtime"
+        )
+
+
+sys.addaudithook(_refuse_process)  # for good: Python takes none away again

@@ -129,7 +129,7 @@ def test_a_port_in_use_is_said_and_ctrl_c_ends_it_cleanly(served):
     with pytest.raises(InputError, match=f"port {port}"):
         serve("toy", port=port)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0
+    assert process.wait() == 0
     stderr = process.stderr.read()
     assert "stopped" in stderr
     assert "Traceback" not in stderr

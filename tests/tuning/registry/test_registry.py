@@ -102,7 +102,6 @@ def test_the_champion_scores_where_this_project_is_not_installed(run_id, home, t
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert finished.returncode == 0, finished.stderr
     rows = json.loads(finished.stdout)

@@ -9,21 +9,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-NOT_FAST = ("cluster", "heavy", "ray", "slow")
+NOT_FAST = ("cluster", "slow", "ray", "heavy")  # markers, the longest first
 _STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "subprocess.Popen"}
 _running: list[str] = []  # the fast test that runs now
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the fast tests."""
+    """Mark the fast tests, and put the files with the longest tests first.
+
+    So the lab, which waits more than it computes, runs beside all others, and what ends last is
+    short.
+    """
+    rank: dict[Path, int] = {}
     for item in items:
-        if not any(item.get_closest_marker(name) for name in NOT_FAST):
+        marks = [name for name in NOT_FAST if item.get_closest_marker(name)]
+        if not marks:
             item.add_marker("fast")
+        order = min((NOT_FAST.index(name) for name in marks), default=len(NOT_FAST))
+        rank[item.path] = min(order, rank.get(item.path, order))
+    items.sort(key=lambda item: rank[item.path])  # stable: the order within a file stays
 
 
 @pytest.hookimpl(wrapper=True)

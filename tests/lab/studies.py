@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ import yaml
 from ray.tune import ExperimentAnalysis
 
 from tests.lab.hosts import Host, Lab
-from tests.lab.image import HOME
+from tests.lab.image import HOME, UID
 from tests.tuning.survival import accounted_for_once
 from tuning.record.client import mlflow_client
 from tuning.search.resumption import RAY_TRIAL
@@ -84,6 +85,19 @@ def check(machines: Lab, path: Path) -> None:
 
 def up(machines: Lab, path: Path) -> None:
     run(machines, path, RAY, "up", "-y", "--no-config-cache", str(path))
+
+
+def give_baselines(measured: Path, home: Path) -> None:
+    """Put what this machine has measured of the baselines into a head's home; it has our code too.
+
+    Args:
+        measured: a folder as the fixture `measured_baselines` gives it.
+        home: of mmatune, on the head; made if it is not there.
+    """
+    home.mkdir(exist_ok=True)
+    shutil.copytree(measured / "baselines", home / "baselines")
+    for path in (home, home / "baselines"):
+        os.chown(path, UID, UID)
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:

@@ -34,6 +34,7 @@ from tests.lab.studies import (
     check,
     far,
     fill_in,
+    give_baselines,
     moved,
     nothing_is_lost,
     run,
@@ -113,7 +114,9 @@ def aws() -> Iterator[Account]:
     "AWS takes a spot machine back",
     "another one is launched, and the trial goes on there from its last checkpoint",
 )
-def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_outlives_a_spot_machine(
+    aws: Account, measured_baselines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = aws.lab
     path = patched(lab.folder / "copy", aws.image, aws.volume)
     check(lab, path)
@@ -128,6 +131,7 @@ def test_a_study_outlives_a_spot_machine(aws: Account, monkeypatch: pytest.Monke
     head = lab.hosts[running["InstanceId"]]
     only_ssh_is_open(aws, running["PublicIpAddress"])
     home = head.path("/mnt/mmatune")
+    give_baselines(measured_baselines, home)
     with started_study(lab, head, path, "spot", TRIALS, epochs=EPOCHS) as study:
 
         def all_are_far() -> set[str]:

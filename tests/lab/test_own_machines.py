@@ -22,6 +22,7 @@ from tests.lab.studies import (
     events,
     far,
     fill_in,
+    give_baselines,
     moved,
     nothing_is_lost,
     run,
@@ -73,10 +74,11 @@ def filled_in(machines: Lab) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(machines: Lab, filled_in: Path) -> Path:
+def cluster(machines: Lab, filled_in: Path, measured_baselines: Path) -> Path:
     """The cluster file of a cluster that is up."""
     check(machines, filled_in)
     up(machines, filled_in)
+    give_baselines(measured_baselines, home(machines.hosts["head"]))
     wait_for(lambda: alive(machines) == 3)
     return filled_in
 

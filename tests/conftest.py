@@ -3,9 +3,8 @@
 import fcntl
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -81,19 +80,25 @@ def _copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     template = tmp_path_factory.mktemp("template") / "mlflow.db"
     make = client.make_embedded_store
 
+    def copy(database: Path) -> None:
+        with client._locked(database.with_name("mlflow.db.lock")):
+            if not database.exists():
+                draft = shutil.copy(template, database.with_name("mlflow.db.copy"))
+                with closing(sqlite3.connect(draft)) as tables, tables:
+                    folder = str(places.artifact_root() / "0")
+                    tables.execute("UPDATE experiments SET artifact_location = ?", [folder])
+                draft.replace(database)
+
     def copy_or_make() -> None:
+        if not template.exists():
+            with pytest.MonkeyPatch.context() as elsewhere:
+                elsewhere.setenv("MMATUNE_HOME", str(template.parent))
+                elsewhere.delenv("MLFLOW_TRACKING_URI", raising=False)
+                make()
         database = places.home() / "mlflow.db"
-        if places.tracking_uri() == f"sqlite:///{database}" and not database.exists():
-            if not template.exists():
-                with pytest.MonkeyPatch.context() as elsewhere:
-                    elsewhere.setenv("MMATUNE_HOME", str(template.parent))
-                    elsewhere.delenv("MLFLOW_TRACKING_URI", raising=False)
-                    make()
-            draft = shutil.copy(template, database.with_name(f"mlflow.db.{uuid.uuid4().hex}"))
-            with closing(sqlite3.connect(draft)) as tables, tables:
-                folder = str(places.artifact_root() / "0")
-                tables.execute("UPDATE experiments SET artifact_location = ?", [folder])
-            draft.replace(database)
+        if places.tracking_uri() == f"sqlite:///{database}":
+            with suppress(OSError, sqlite3.Error):  # a disk that is full: let `make` meet it
+                copy(database)
         make()
 
     with pytest.MonkeyPatch.context() as patch:

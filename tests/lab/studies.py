@@ -1,4 +1,4 @@
-"""What is done with a cluster in the lab: its file, a study on it, and what became of that."""
+"""Helpers for a cluster in the lab: its file, a study on it, and checks of the outcome."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fill_in(name: str, values: dict[str, str], folder: Path) -> Path:
 
 
 def run(machines: Lab, path: Path, *line: str) -> str:
-    """What a command prints that the user types in the folder of the cluster file."""
+    """Run a command in the folder of the cluster file; returns what it prints."""
     done = subprocess.run(
         line,
         cwd=path.parent,
@@ -67,7 +67,7 @@ def run(machines: Lab, path: Path, *line: str) -> str:
 
 
 def complaint(printed: str) -> str:
-    """What the last command on a machine said, of all that Ray's launcher prints."""
+    """The failed command on a machine and its output, out of all that Ray's launcher prints."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed)
     _, found, last = text.rpartition("Running `")
     command, _, answer = last.partition("`\n") if found else ("", "", text)
@@ -77,7 +77,7 @@ def complaint(printed: str) -> str:
 
 
 def check(machines: Lab, path: Path) -> None:
-    """`mmatune cluster check` finds nothing."""
+    """Assert that `mmatune cluster check` finds no mistake."""
     line = ["env", f"PYTHONPATH={ROOT}", sys.executable]
     line += ["-c", "from tuning.cli import main; main()", "cluster", "check", str(path)]
     assert "ready for `ray up`" in run(machines, path, *line)
@@ -101,7 +101,7 @@ def give_baselines(measured: Path, home: Path) -> None:
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """What it returns once that is true; for ever, but for pytest's guard against hanging tests."""
+    """Wait until it is true; returns its value. Only pytest-timeout ends the wait."""
     while not (found := condition()):
         time.sleep(0.2)
     return found
@@ -111,7 +111,7 @@ def wait_for(condition: Callable[[], Any]) -> Any:
 def started_study(
     machines: Lab, head: Host, path: Path, name: str, trials: int, *, epochs: int = 700
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A study driven by `ray exec`; what it prints is in the lab's folder, see `said`."""
+    """Start a study with `ray exec`; its output goes to a file, see `said`."""
     space = {
         "description": "trials long enough to lose a machine in the middle",
         "schedule": {"report_every": REPORT_EVERY, "first_rung": RUNGS[0], "reduction_factor": 3},
@@ -140,12 +140,12 @@ def started_study(
 
 
 def said(machines: Lab, name: str) -> str:
-    """What the study has printed so far."""
+    """The study's output so far."""
     return (machines.folder / f"{name}.log").read_text()
 
 
 def answer(head: Host, name: str) -> dict[str, Any]:
-    """What `tune --json` said."""
+    """The document that `tune --json` printed."""
     return json.loads(head.path(f"{HOME}/{name}.json").read_text())
 
 
@@ -195,7 +195,7 @@ def moved(runs: list[Any], storage: Path) -> set[str]:
 
 
 def trains_on(host: Host) -> bool:
-    """Whether a trial's process runs there; every host has a process tree of its own."""
+    """Whether a trial's process runs on the host, that is, below its first process."""
     assert host.process is not None
     table = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True

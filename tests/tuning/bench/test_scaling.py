@@ -229,6 +229,7 @@ def test_the_seed_fixes_everything(recorded: list[Curve]) -> None:
 # --- rungs
 
 
+@pytest.mark.heavy
 def test_a_rung_that_knows_nothing_loses_the_best() -> None:
     """At epoch 20 the best trial is the worst; at epoch 60 it is the best."""
 

@@ -1,8 +1,8 @@
 """The tiers of tests: the fast ones for every save, the others for the gate or on request.
 
 A test gets the marker `fast` unless it has one of `NOT_FAST`, so a new test is in `make check` by
-itself. A fast test that starts a process fails. How long it takes is not checked, because that
-depends on the machine; `make check` prints the slowest.
+itself. A fast test that starts a process, by `subprocess` or a fork, fails. Its duration is not
+checked, because that depends on the machine; `make check` prints the slowest.
 """
 
 from __future__ import annotations

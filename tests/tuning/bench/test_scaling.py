@@ -279,6 +279,7 @@ def test_the_limit_is_where_doubling_stops_paying() -> None:
     assert limits(points[:2])["reason"] is None
 
 
+@pytest.mark.heavy
 def test_the_page_has_every_size_and_its_figure(
     tmp_path: Path, recorded: list[Curve], swept: list[dict[str, object]]
 ) -> None:

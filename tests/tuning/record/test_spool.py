@@ -94,6 +94,7 @@ def check(client: Any, record: StudyRecord, tmp_path: Path) -> None:
         assert Path(kept).read_text() == run.info.run_name
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("heard", [False, True])
 def test_a_call_lost_anywhere_is_made_again_and_nothing_doubled(
     heard: bool, home: Path, tmp_path: Path

@@ -323,6 +323,7 @@ def test_a_planted_mistake_is_named(mistake: str, write: Callable[[Cluster], Pat
     ]
 
 
+@pytest.mark.heavy
 def test_machines_that_do_not_answer_are_named(write: Callable[[Cluster], Path]) -> None:
     cluster = shipped(OWN)
     put("127.0.0.1", "provider", "head_ip")(cluster)

@@ -36,7 +36,7 @@ help: ## list the targets
 demo: $(INSTALLED) ## run the main job: a small search on the demo data
 	$(BIN)/mmatune $(DEMO)
 
-# More workers than the two cores that it is made for: many tests wait, those of the lab most.
+# Four workers on two cores, because many tests wait more than they compute, those of the lab most.
 test: lint ## check the style and the types, run the tests, those of a cluster too
 	$(BIN)/python -m pytest -n 4 $(SIDE_BY_SIDE) -m 'not slow'
 

@@ -62,8 +62,9 @@ def test_it_kills_the_process_that_does_not_feed_it_and_no_other() -> None:
 
 SPACE = {
     "description": "the second trial takes too long between two reports",
-    "schedule": {"report_every": 40, "first_rung": 40},
-    "fixed": {"encoder.layers": 1, "training.epochs": 40},
+    # A report takes the others a third of a second of processor, and this one twenty.
+    "schedule": {"report_every": 10, "first_rung": 10},
+    "fixed": {"encoder.layers": 1, "training.epochs": 10},
     "search": {"training.seeds": {"type": "choice", "choices": [1, 100]}},
     "start_with": [{"training.seeds": 1}, {"training.seeds": 100}, {"training.seeds": 1}],
 }

@@ -213,4 +213,4 @@ def only_ssh_is_open(aws: Account, address: str) -> None:
     assert [(rule["FromPort"], rule["ToPort"]) for rule in rules] == [(22, 22)]
     for port in (5000, 8265):
         with pytest.raises(OSError, match="refused"):
-            socket.create_connection((address, port), timeout=5)
+            socket.create_connection((address, port), timeout=60)

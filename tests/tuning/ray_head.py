@@ -109,7 +109,7 @@ def ray_head() -> Iterator[Head]:
 def _takes_jobs(head: Head) -> bool:
     try:
         said = requests.get(
-            f"{head.address}/api/jobs/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5
+            f"{head.address}/api/jobs/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
         )
     except requests.RequestException:
         return False

@@ -257,7 +257,7 @@ def _server(home: Path, port: int) -> subprocess.Popen[bytes]:
     )
     while process.poll() is None:
         try:
-            if requests.get(f"http://127.0.0.1:{port}/health", timeout=2).ok:
+            if requests.get(f"http://127.0.0.1:{port}/health", timeout=30).ok:
                 return process
         except requests.RequestException:
             time.sleep(0.1)

@@ -96,7 +96,7 @@ def give_baselines(measured: Path, home: Path) -> None:
     """
     home.mkdir(exist_ok=True)
     shutil.copytree(measured / "baselines", home / "baselines")
-    for path in (home, home / "baselines"):
+    for path in (home, home / "baselines", *(home / "baselines").iterdir()):
         os.chown(path, UID, UID)
 
 

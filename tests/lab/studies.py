@@ -157,11 +157,15 @@ def events(home: Path, name: str) -> list[dict[str, Any]]:
 
 
 def steps(home: Path, name: str) -> dict[str, int]:
-    """The epoch that each trial was last measured at."""
+    """The epoch that each trial was last measured at, by Ray's id of the trial."""
     found = events(home, name)
-    trials = {one["run"] for one in found if one["kind"] == "open" and one["params"]}
+    trials = {
+        one["run"]: one["tags"][RAY_TRIAL]
+        for one in found
+        if one["kind"] == "open" and RAY_TRIAL in one["tags"]
+    }
     return {
-        one["run"]: one["step"]
+        trials[one["run"]]: one["step"]
         for one in found
         if one["kind"] == "metrics" and one["run"] in trials
     }
@@ -172,23 +176,20 @@ def far(home: Path, name: str) -> set[str]:
     return {run for run, step in steps(home, name).items() if step >= CHECKPOINTED}
 
 
-def moved(runs: list[Any], storage: Path) -> set[str]:
-    """Runs of the trials that a fault stopped; each must have gone on from a checkpoint.
+def moved(storage: Path) -> set[str]:
+    """Ray's ids of the trials that a fault stopped; each must have gone on from a checkpoint.
 
     Ray counts the reports of a trial since it last began, so what it trained anew is known exactly,
     however busy the machine was.
 
     Args:
-        runs: MLflow's, of all trials of the study.
-        storage: the study's folder there.
+        storage: the study's folder in its storage.
     """
-    trials = {one.trial_id: one for one in ExperimentAnalysis(str(storage / "ray")).trials}
     found = {}
-    for run in runs:
-        trial = trials[run.data.tags[RAY_TRIAL]]
+    for trial in ExperimentAnalysis(str(storage / "ray")).trials:
         trained = trial.last_result["iterations_since_restore"] * REPORT_EVERY
         if trial.run_metadata.num_failures:
-            found[run.info.run_id] = trial.last_result["epoch"] - trained
+            found[trial.trial_id] = trial.last_result["epoch"] - trained
     assert found, "no trial moved"
     assert set(found.values()) <= {rung for rung in RUNGS if rung > RUNGS[1]}, found
     return set(found)
@@ -210,19 +211,15 @@ def trains_on(host: Host) -> bool:
     return any(row[0] in family and "ImplicitFunc" in row[2] for row in rows if len(row) > 2)
 
 
-def nothing_is_lost(document: dict[str, Any], name: str, trials: int, storage: Path) -> list[Any]:
+def nothing_is_lost(document: dict[str, Any], name: str, trials: int, storage: Path) -> None:
     """Every trial is accounted for once, under this process's `MMATUNE_HOME`.
 
     Args:
         document: what the command answered that ended the study.
         storage: where the cluster keeps checkpoints, or a copy of it.
-
-    Returns:
-        MLflow's runs of the trials.
     """
     runs = accounted_for_once(name, trials, storage / name)
     assert {run.data.tags["status"] for run in runs} <= {"finished", "stopped early"}
     assert document["model"]["name"] == "demo"
     versions = mlflow_client().search_model_versions(f"run_id = '{document['run_id']}'")
     assert [version.version for version in versions] == [document["model"]["version"]]
-    return runs

@@ -24,11 +24,11 @@ PINNED = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n " packages found"; fflush() } } \
 	/^Installing collected/ { print "  installing"; fflush() }'
 
-# Tests wait more than they compute. Those of a file share what it has started; files go in order,
-# for the one with the fewest tests, which would come last, takes the longest.
-SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
+# Tests of a file share what it has started, so a file stays on one worker. Files go in the order of
+# tests/tiers.py, the longest first.
+SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder --durations=10
 
-.PHONY: help demo test test-cluster test-slow reliability lint format setup screenshots constraints clean
+.PHONY: help demo test check fast test-cluster test-slow reliability lint format setup screenshots constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -36,12 +36,19 @@ help: ## list the targets
 demo: $(INSTALLED) ## run the main job: a small search on the demo data
 	$(BIN)/mmatune $(DEMO)
 
+# Four workers on two cores, because many tests wait more than they compute, those of the lab most.
 test: lint ## check the style and the types, run the tests, those of a cluster too
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m cluster
+	$(BIN)/python -m pytest -n 4 $(SIDE_BY_SIDE) -m 'not slow'
+
+check: $(INSTALLED) ## check the style and the types, run the fast tests: in a minute, at every save
+	@began=$$(date +%s); $(MAKE) --no-print-directory --keep-going --jobs 2 lint fast; code=$$?; \
+	echo "make check took $$(($$(date +%s) - began)) s"; exit $$code
+
+fast: $(INSTALLED) # for `make check`
+	$(BIN)/python -m pytest -q -n 2 $(SIDE_BY_SIDE) -m fast
 
 test-cluster: $(INSTALLED) ## run `ray up` on namespaces of this machine (as root, on Linux)
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m cluster
+	$(BIN)/python -m pytest -n 2 $(SIDE_BY_SIDE) -m cluster
 
 test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 	$(BIN)/python -m pytest -m slow

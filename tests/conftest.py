@@ -1,10 +1,22 @@
 """Fixtures that several test files share."""
 
+import fcntl
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from model.baselines.registry import BASELINES
+from model.data.synthetic import demo
+from model.evaluation.protocols import HONEST, development_folds
 from tests.reliability import pytest_addoption, pytest_configure  # noqa: F401
+from tests.tiers import pytest_collection_modifyitems, pytest_runtest_protocol  # noqa: F401
+from tuning import home as places
+from tuning.record import client
+from tuning.search.baseline_cache import cached_evaluation
 
 # Checks that tests share say what they found, as those of the test files do.
 pytest.register_assert_rewrite("tests.tuning.survival", "tests.lab.studies")
@@ -18,6 +30,23 @@ def shared_data() -> Path:
     if not (SHARED_DATA / "dataset2").is_dir():
         pytest.skip(f"the real data sets are not at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def measured_baselines(pytestconfig: pytest.Config) -> Path:
+    """A home with what a study of the demo data with seed 0 measures of the baselines.
+
+    It takes half a minute. Later sessions find it there; what is measured with other code or other
+    libraries has another key, see `baseline_cache`.
+    """
+    folder = pytestconfig.cache.mkdir("measured-baselines")
+    with pytest.MonkeyPatch.context() as patch, (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other workers of pytest-xdist wait, then find it
+        patch.setenv("MMATUNE_HOME", str(folder))
+        folds = development_folds(demo(), HONEST, 0)
+        for name in BASELINES:
+            cached_evaluation(name, demo(), HONEST.name, 0, folds)
+    return folder
 
 
 @pytest.fixture
@@ -39,3 +68,46 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MMATUNE_HOME", str(folder))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run MLflow's migrations once, not in every home: they take a second or two of processor.
+
+    Only `mlflow_client` of the tests' own process copies. A command in a process of its own finds
+    a store if the test asks for the fixture `store`, else it makes one.
+    """
+    template = tmp_path_factory.mktemp("template") / "mlflow.db"
+    make = client.make_embedded_store
+
+    def copy(database: Path) -> None:
+        with client._locked(database.with_name("mlflow.db.lock")):
+            if not database.exists():
+                draft = shutil.copy(template, database.with_name("mlflow.db.copy"))
+                with closing(sqlite3.connect(draft)) as tables, tables:
+                    folder = str(places.artifact_root() / "0")
+                    tables.execute("UPDATE experiments SET artifact_location = ?", [folder])
+                draft.replace(database)
+
+    def copy_or_make() -> None:
+        if not template.exists():
+            with pytest.MonkeyPatch.context() as elsewhere:
+                elsewhere.setenv("MMATUNE_HOME", str(template.parent))
+                elsewhere.delenv("MLFLOW_TRACKING_URI", raising=False)
+                make()
+        database = places.home() / "mlflow.db"
+        if places.tracking_uri() == f"sqlite:///{database}":
+            with suppress(OSError, sqlite3.Error):  # a disk that is full: let `make` meet it
+                copy(database)
+        make()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "make_embedded_store", copy_or_make)
+        yield
+
+
+@pytest.fixture
+def store(home: Path) -> Path:
+    """The test's home with MLflow's database in it, for commands in processes of their own."""
+    client.make_embedded_store()
+    return home

@@ -1,9 +1,8 @@
 """The README's table of what studies survive, written from the results of the tests.
 
-A test that does something to a study says what, and what then happens, with the marker `survives`.
-`make reliability` runs those tests and gives each that passed its row; one that failed or was
-skipped, in any of its cases, loses it. Rows of tests that did not run stay as they are, and those
-of which some case did not run.
+A test that disturbs a study names the fault and the outcome with the marker `survives`. `make
+reliability` runs these tests. A test whose cases all passed gets a row; a test with a case that
+failed or was skipped loses its row. Rows of tests that did not run, or not in all cases, stay.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _HEAD = "| what | then | seen in | took (s) |\n|---|---|---|---|\n"
 
 
 class Row(NamedTuple):
-    """What was done to a study, what then happens, the test's file, seconds of its longest case."""
+    """The fault, the outcome, the test's file, and the duration of its longest case in seconds."""
 
     what: str
     then: str
@@ -28,14 +27,14 @@ class Row(NamedTuple):
 
 
 def read_table(readme: Path) -> list[Row]:
-    """The rows as they stand there."""
+    """The rows that the README has."""
     inside = readme.read_text().partition(START)[2].partition(END)[0]
     found = re.findall(r"^\| (.+?) \| (.+?) \| `(.+?)` \| (\d+) \|$", inside, re.M)
     return [Row(what, then, test, int(seconds)) for what, then, test, seconds in found]
 
 
 def write_table(readme: Path, rows: list[Row]) -> None:
-    """Put the rows there instead of those that stand there."""
+    """Replace the rows that the README has."""
     before, start, rest = readme.read_text().partition(START)
     _, end, after = rest.partition(END)
     assert start, f"{readme} has no {START.strip()}"
@@ -47,7 +46,7 @@ def write_table(readme: Path, rows: list[Row]) -> None:
 
 
 class Results:
-    """Pytest plugin: listens to what comes out, and writes it when all is over."""
+    """Pytest plugin: collects the outcomes, and writes the table at the end of the session."""
 
     def __init__(self, readme: Path) -> None:
         self.readme = readme
@@ -90,11 +89,11 @@ class Results:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where the table is, for `make reliability`."""
+    """Add the option of `make reliability`."""
     parser.addoption("--reliability", type=Path, help="write the table of survived faults there")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen only when asked to."""
+    """Collect outcomes only if the option is given."""
     if readme := config.getoption("--reliability"):
         config.pluginmanager.register(Results(readme), "reliability")

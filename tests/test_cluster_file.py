@@ -111,6 +111,7 @@ def test_no_server_of_the_head_is_open(cluster: Cluster) -> None:
     assert "--host" not in start, "its default is loopback"
 
 
+@pytest.mark.heavy
 def test_what_is_mounted_is_enough_to_install(cluster: Cluster, tmp_path: Path) -> None:
     """Ray does not look at the sources of `file_mounts`; here the package is built of them."""
     folder = tmp_path / "mmatune"

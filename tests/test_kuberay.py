@@ -320,6 +320,7 @@ def test_the_image_is_built_of_what_cluster_yaml_mounts() -> None:
     assert "/home/ray/ray_bootstrap_config.yaml" in TEXT
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_retry_goes_on_with_the_study(
     begun: bool, manifest: dict[str, Any], tmp_path: Path

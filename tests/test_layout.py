@@ -278,10 +278,12 @@ def test_mlflow_folder_is_no_package() -> None:
     assert sorted((ROOT / "mlflow").rglob("*.py")) == []
 
 
+@pytest.mark.heavy
 def test_import_mlflow_gets_the_real_package() -> None:
     check_real_mlflow(ROOT)
 
 
+@pytest.mark.heavy
 def test_the_mlflow_guard_sees_a_shadow(tmp_path: Path) -> None:
     (tmp_path / "mlflow").mkdir()
     (tmp_path / "mlflow" / "__init__.py").touch()

@@ -95,6 +95,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
+@pytest.mark.heavy
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     stem = "-".join(wheel.name.split("-")[:2])
     with ZipFile(wheel) as archive:
@@ -114,6 +115,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     assert "mmatune = tuning.cli:main" in entry_points
 
 
+@pytest.mark.heavy
 def test_the_wheel_works_away_from_the_tree(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     pip = ["-m", "pip", "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
@@ -163,6 +165,7 @@ def calls(clone: Path) -> list[str]:
     return (clone / "calls").read_text().split() if (clone / "calls").exists() else []
 
 
+@pytest.mark.heavy
 def test_a_second_make_installs_nothing(clone: Path) -> None:
     assert make(clone).returncode == 0
     assert calls(clone) == ["venv", "install"]
@@ -170,6 +173,7 @@ def test_a_second_make_installs_nothing(clone: Path) -> None:
     assert calls(clone) == ["venv", "install"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
 def test_a_changed_requirement_installs_again(clone: Path, name: str) -> None:
     make(clone)
@@ -179,6 +183,7 @@ def test_a_changed_requirement_installs_again(clone: Path, name: str) -> None:
     assert calls(clone).count("install") == 2
 
 
+@pytest.mark.heavy
 def test_a_failed_installation_starts_anew(clone: Path) -> None:
     (clone / "broken").touch()
     assert make(clone).returncode != 0
@@ -191,6 +196,7 @@ def test_a_failed_installation_starts_anew(clone: Path) -> None:
     assert not (clone / ".venv" / "left_over").exists()
 
 
+@pytest.mark.heavy
 def test_an_old_python_is_refused_with_what_to_do(clone: Path) -> None:
     (clone / "too_old").touch()
     refused = make(clone)

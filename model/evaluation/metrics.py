@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -43,6 +42,9 @@ def ranking_metrics(
     Returns:
         The keys of `METRICS`, each a fraction (mcc in [-1, 1]); NaN for all where a score is NaN.
     """
+    # Not at the top: it takes a second, and a trial's process measures with `fold_metrics` alone.
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     scores = np.concatenate((held_out, unknown))
     if not np.isfinite(scores).all():
         return dict.fromkeys(METRICS, float("nan"))

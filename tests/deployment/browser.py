@@ -1,4 +1,4 @@
-"""Headless Chromium, driven as a user would, for the tests and the pictures of MLflow's pages."""
+"""Headless Chromium for the tests and the screenshots of MLflow's pages."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SIZE = {"width": 1500, "height": 900}
-DRAWN = 60_000  # milliseconds that a page may take on a busy machine
+HANG_TIMEOUT_MS = 600_000  # a page that is drawn later than that hangs
 
 
 class Window:
     """One page of the browser.
 
     Attributes:
-        faults: what scripts of the pages it showed raised.
+        faults: errors that scripts of the pages raised.
     """
 
     def __init__(self, page: Any, server: str) -> None:
         self.page, self.server = page, server
         self.faults: list[str] = []
-        page.set_default_timeout(DRAWN)
+        page.set_default_timeout(HANG_TIMEOUT_MS)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
 
     def open(self, path: str) -> None:
-        """A page of MLflow, by its path from ``#``; a fresh one, as if it was typed."""
+        """Load a page of MLflow afresh, by its path from ``#``."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.server}/{path}")
 
     def sees(self, text: str) -> None:
-        """Wait for a text that is on the page."""
+        """Wait until the text is on the page."""
         self.page.get_by_text(text).first.wait_for()
 
     def painted(self, canvas: str) -> bool:

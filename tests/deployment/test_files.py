@@ -6,6 +6,7 @@ import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.deployment.conftest import from_debian
@@ -46,6 +47,7 @@ def test_the_unit_runs_the_script_with_the_settings() -> None:
     assert (FOLDER / "serve.sh").stat().st_mode & 0o111
 
 
+@pytest.mark.heavy
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     from_debian("systemd", "systemd-analyze")
     text = (FOLDER / "mmatune-mlflow.service").read_text()
@@ -62,6 +64,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert "Restrat" in said_of(text.replace("Restart=", "Restrat="))
 
 
+@pytest.mark.heavy
 def test_compose_takes_the_file(tmp_path: Path) -> None:
     from_debian("docker-compose", "docker-compose")
     mlflow = tmp_path / "mlflow"

@@ -21,7 +21,7 @@ from tests.deployment.conftest import Server
 from tuning.record.client import mlflow_client
 from tuning.record.recorder import runs_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 USER, SECRET = "eve", "eve-secret-7-long"
 # Itself, and as a request's header has it.

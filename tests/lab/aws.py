@@ -1,8 +1,8 @@
-"""An AWS account, played by moto, whose machines are hosts of a lab.
+"""An AWS account that moto simulates; its EC2 instances are hosts of a lab.
 
-What EC2 says is there is there: an instance that starts is booted with its private and its public
-address and its metadata service, one that is terminated loses its power, a volume that is attached
-is plugged in. S3 is moto's too.
+A thread makes the hosts follow EC2: it boots an instance that starts, with its private and public
+address and its metadata service; it powers off one that is terminated; it plugs in a volume that is
+attached. S3 is simulated by moto as well.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Account:
         )
 
     def instances(self, *states: str) -> list[dict[str, Any]]:
-        """All that ever were, or those in one of the states."""
+        """All instances, also terminated ones, or only those in one of the states."""
         pages = self.client("ec2").describe_instances()["Reservations"]
         found = [one for page in pages for one in page["Instances"]]
         return [one for one in found if not states or one["State"]["Name"] in states]
@@ -66,7 +66,7 @@ class Account:
         return self.lab.folder / "volume.img"
 
     def copy_of_the_volume(self) -> Path:
-        """What is on it, once no machine has it."""
+        """A copy of its files; no machine may have it attached."""
         folder = self.lab.folder / "volume"
         folder.mkdir()
         run("mount", "-o", "loop", str(self.image_of_the_volume), str(folder))
@@ -76,7 +76,7 @@ class Account:
             run("umount", str(folder))
 
     def copy_of_the_bucket(self) -> Path:
-        """The files in it."""
+        """A copy of the files in the bucket."""
         s3, folder = self.client("s3"), self.lab.folder / "copy-of-the-bucket"
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
             for key in (one["Key"] for one in page.get("Contents", [])):
@@ -139,7 +139,7 @@ def _furnish(made: Account) -> None:
 
 
 def _follow(made: Account, stop: threading.Event) -> None:
-    """Boot, end and plug in as EC2 says, until told to stop."""
+    """Make the hosts follow EC2 until told to stop."""
     ec2 = made.client("ec2")
     while not stop.wait(1):
         # A new one may have got the address of one that went.
@@ -174,7 +174,7 @@ def _boot(made: Account, instance: dict[str, Any]) -> None:
 
 
 def _plug_in(made: Account, host: Host) -> None:
-    """The volume appears at the name that EC2's machines of today give it."""
+    """The volume appears under its NVMe name, as on current EC2 instances."""
     assert host.process is not None
     loop = run("losetup", "--find", "--show", str(made.image_of_the_volume)).strip()
     made.plugged[host.name] = loop

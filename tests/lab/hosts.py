@@ -1,7 +1,7 @@
 """Machines for a cluster, on this one: network namespaces with an ssh server each.
 
-Every host has processes, a host name, devices, `/home`, `/tmp` and an address of its own, and one
-core; `image` says what is on it. They share one folder, `/mnt/shared`.
+Every host has its own processes, host name, devices, `/home`, `/tmp` and address, and one core;
+`image` describes its disk. The hosts share one folder, `/mnt/shared`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TOOLS = ("ip", "unshare", "sshd", "ssh", "ssh-keygen", "rsync")
 
 
 def why_not() -> str | None:
-    """What this machine lacks for such hosts; None if nothing."""
+    """Why such hosts cannot be made on this machine; None where they can."""
     if os.geteuid() != 0:
-        return "hosts are namespaces, which root makes"
+        return "only root can make hosts, which are namespaces"
     missing = [tool for tool in TOOLS if not which(tool)]
     if missing:
         return f"no {', '.join(missing)} (Debian: openssh-server rsync iproute2)"
@@ -46,7 +46,7 @@ class Host:
 
     Args:
         folder: its disk, see `image.install`.
-        public: a second address, the one that the world has for it.
+        public: a second address, at which the outside reaches it.
     """
 
     name: str
@@ -61,17 +61,17 @@ class Host:
         return self.process is not None and self.process.poll() is None
 
     def path(self, inside: str) -> Path:
-        """Where a file is found from here while it runs."""
+        """Path of the host's file as seen from this machine, while the host runs."""
         assert self.process is not None
         return Path(f"/proc/{self.process.pid}/root", inside.lstrip("/"))
 
 
 @dataclass
 class Lab:
-    """Hosts on one bridge; the user who tells them what to do is this process.
+    """Hosts on one bridge; this process acts as their user.
 
     Args:
-        variables: of the user's environment, beside our own.
+        variables: environment variables of the user, beside those of this process.
     """
 
     folder: Path
@@ -82,12 +82,12 @@ class Lab:
 
     @property
     def shared(self) -> Path:
-        """What the hosts see as ``/mnt/shared``."""
+        """The folder that the hosts see as ``/mnt/shared``."""
         return self.folder / "shared"
 
     @property
     def key(self) -> Path:
-        """Lets in everywhere."""
+        """Private ssh key that every host accepts."""
         return self.folder / "user" / ".ssh" / "id_ed25519"
 
     def boot(
@@ -100,12 +100,12 @@ class Lab:
         environment: dict[str, str] | None = None,
         extra: str = "",
     ) -> Host:
-        """A new machine.
+        """Make a machine and switch it on.
 
         Args:
-            public: address that the world has for it.
-            key: a public key that its user is let in with, beside the lab's own.
-            environment: of every ssh session there.
+            public: address at which the outside reaches it.
+            key: a public ssh key that it accepts, beside the lab's own.
+            environment: variables of every ssh session there.
             extra: shell commands of its first process, see `image.install`.
         """
         host = Host(name, address, self.folder / name, public)
@@ -123,7 +123,7 @@ class Lab:
         return host
 
     def power_on(self, host: Host) -> None:
-        """It answers ssh within a second, and has what was on its disk."""
+        """Start it from its disk, and wait until it answers ssh."""
         name, address = host.name, host.address
         wire = self._wire(host)
         space = f"{self.bridge}-{name}"
@@ -154,25 +154,23 @@ class Lab:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 30
         while self.ssh(host, "true").returncode:
-            assert time.monotonic() < deadline, (host.folder / "sshd.log").read_text()
+            assert host.runs, (host.folder / "sshd.log").read_text()
             time.sleep(0.2)
 
     def ssh(self, host: Host, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command there as the cluster's user."""
-        options = "BatchMode=yes ConnectTimeout=5 StrictHostKeyChecking=no LogLevel=ERROR"
+        options = "BatchMode=yes ConnectTimeout=60 StrictHostKeyChecking=no LogLevel=ERROR"
         line = ["ssh", "-i", str(self.key), "-o", "UserKnownHostsFile=/dev/null"]
         line += [part for option in options.split() for part in ("-o", option)]
         return subprocess.run(
             [*line, f"{USER}@{host.address}", command],
             capture_output=True,
             text=True,
-            timeout=60,
         )
 
     def power_off(self, host: Host) -> None:
-        """All at once, as when the plug is pulled: no process of it is told."""
+        """Kill all of its processes at once, as a loss of power does."""
         if host.process and host.runs:
             # `ip netns exec` becomes `unshare`, whose death kills the host's first process,
             # and with that the kernel ends all others.
@@ -182,15 +180,15 @@ class Lab:
             subprocess.run(["ip", *line.split()], capture_output=True)
 
     def cut(self, host: Host) -> None:
-        """Take its network cable out."""
+        """Cut it off the network."""
         run("ip", "link", "set", self._wire(host), "down")
 
     def mend(self, host: Host) -> None:
-        """Put it in again."""
+        """Connect it to the network again."""
         run("ip", "link", "set", self._wire(host), "up")
 
     def environment(self) -> dict[str, str]:
-        """Of the user who types `ray up`."""
+        """Environment of the user who runs `ray up`."""
         return {
             **os.environ,
             "HOME": str(self.folder / "user"),
@@ -206,7 +204,7 @@ class Lab:
 
 @contextmanager
 def clean_lab() -> Iterator[Lab]:
-    """A lab in a folder of its own; it is an error if anything is left of it."""
+    """A lab in its own folder; fails if it leaves anything behind."""
     # A short path, for Ray's sockets have long names.
     folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/tmp"))
     try:

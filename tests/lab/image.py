@@ -1,8 +1,8 @@
-"""What a machine of the lab has when it boots, as its image and its disk would.
+"""The disk of a lab's machine, as its image would provide it.
 
-Its user is `ubuntu`, as on the Ubuntu images of AWS, who may do all with sudo. `~/venv` holds the
-packages of the Python that runs the tests, everything but mmatune; pip is offline there, so a
-version that is not there is an error. apt knows no package but python3-venv, which is installed.
+Its user is `ubuntu`, as on the Ubuntu images of AWS, and may do everything with sudo. `~/venv`
+holds the packages of the Python that runs the tests, except mmatune. pip is offline, so a version
+that is not installed is an error. apt knows one package, python3-venv, and has it installed.
 """
 
 from __future__ import annotations
@@ -128,12 +128,12 @@ def install(
 
 
 def which(tool: str) -> str | None:
-    """Where a tool of root's is, on `PATH` or not."""
+    """Path of a program, also of one in `sbin` that is not on `PATH`."""
     return shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def run(*line: str) -> str:
-    """What a command prints; it must succeed."""
+    """Run a command that must succeed; returns what it prints."""
     done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, f"{textwrap.shorten(' '.join(line), 200)}: {done.stderr}"
     return done.stdout
@@ -189,5 +189,5 @@ def _write_home(home: Path) -> None:
 
 
 def _python() -> Path:
-    """Where the Python is installed of which the tests' one is an environment."""
+    """Folder of the Python installation that the tests' virtual environment is based on."""
     return Path(sys.executable).resolve().parents[1]

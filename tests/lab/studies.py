@@ -1,31 +1,33 @@
-"""What is done with a cluster in the lab: its file, a study on it, and what became of that."""
+"""Helpers for a cluster in the lab: its file, a study on it, and checks of the outcome."""
 
 from __future__ import annotations
 
-import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ray.tune import ExperimentAnalysis
 
 from tests.lab.hosts import Host, Lab
-from tests.lab.image import HOME
+from tests.lab.image import HOME, UID
 from tests.tuning.survival import accounted_for_once
 from tuning.record.client import mlflow_client
+from tuning.search.resumption import RAY_TRIAL
 
 ROOT = Path(__file__).resolve().parents[2]
 RAY = str(Path(sys.executable).parent / "ray")
+REPORT_EVERY = 10  # epochs
 RUNGS = (20, 60, 180, 540)  # epochs with a checkpoint
 CHECKPOINTED = 200  # epochs: a trial that came so far saved one at 180
-Curve = list[tuple[int, dict[str, float]]]  # steps and values
 
 
 def fill_in(name: str, values: dict[str, str], folder: Path) -> Path:
@@ -49,8 +51,8 @@ def fill_in(name: str, values: dict[str, str], folder: Path) -> Path:
     return path
 
 
-def run(machines: Lab, path: Path, *line: str, seconds: float = 240) -> str:
-    """What a command prints that the user types in the folder of the cluster file."""
+def run(machines: Lab, path: Path, *line: str) -> str:
+    """Run a command in the folder of the cluster file; returns what it prints."""
     done = subprocess.run(
         line,
         cwd=path.parent,
@@ -59,14 +61,13 @@ def run(machines: Lab, path: Path, *line: str, seconds: float = 240) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=seconds,
     )
     assert done.returncode == 0, complaint(done.stdout)
     return done.stdout
 
 
 def complaint(printed: str) -> str:
-    """What the last command on a machine said, of all that Ray's launcher prints."""
+    """The failed command on a machine and its output, out of all that Ray's launcher prints."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed)
     _, found, last = text.rpartition("Running `")
     command, _, answer = last.partition("`\n") if found else ("", "", text)
@@ -76,7 +77,7 @@ def complaint(printed: str) -> str:
 
 
 def check(machines: Lab, path: Path) -> None:
-    """`mmatune cluster check` finds nothing."""
+    """Assert that `mmatune cluster check` finds no mistake."""
     line = ["env", f"PYTHONPATH={ROOT}", sys.executable]
     line += ["-c", "from tuning.cli import main; main()", "cluster", "check", str(path)]
     assert "ready for `ray up`" in run(machines, path, *line)
@@ -86,11 +87,23 @@ def up(machines: Lab, path: Path) -> None:
     run(machines, path, RAY, "up", "-y", "--no-config-cache", str(path))
 
 
-def wait_for(what: str, seconds: float, condition: Any) -> Any:
-    deadline = time.monotonic() + seconds
+def give_baselines(measured: Path, home: Path) -> None:
+    """Put what this machine has measured of the baselines into a head's home; it has our code too.
+
+    Args:
+        measured: a folder as the fixture `measured_baselines` gives it.
+        home: of mmatune, on the head; made if it is not there.
+    """
+    home.mkdir(exist_ok=True)
+    shutil.copytree(measured / "baselines", home / "baselines")
+    for path in (home, home / "baselines", *(home / "baselines").iterdir()):
+        os.chown(path, UID, UID)
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """Wait until it is true; returns its value. Only pytest-timeout ends the wait."""
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.5)
+        time.sleep(0.2)
     return found
 
 
@@ -98,10 +111,10 @@ def wait_for(what: str, seconds: float, condition: Any) -> Any:
 def started_study(
     machines: Lab, head: Host, path: Path, name: str, trials: int, *, epochs: int = 700
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A study driven by `ray exec`; what it prints is in the lab's folder, see `said`."""
+    """Start a study with `ray exec`; its output goes to a file, see `said`."""
     space = {
         "description": "trials long enough to lose a machine in the middle",
-        "schedule": {"report_every": 10, "first_rung": RUNGS[0], "reduction_factor": 3},
+        "schedule": {"report_every": REPORT_EVERY, "first_rung": RUNGS[0], "reduction_factor": 3},
         "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": epochs},
         "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
         # Alike, so that ASHA stops none of them and each has a machine to lose.
@@ -127,12 +140,12 @@ def started_study(
 
 
 def said(machines: Lab, name: str) -> str:
-    """What the study has printed so far."""
+    """The study's output so far."""
     return (machines.folder / f"{name}.log").read_text()
 
 
 def answer(head: Host, name: str) -> dict[str, Any]:
-    """What `tune --json` said."""
+    """The document that `tune --json` printed."""
     return json.loads(head.path(f"{HOME}/{name}.json").read_text())
 
 
@@ -143,58 +156,47 @@ def events(home: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def curves(home: Path, name: str) -> dict[str, Curve]:
-    """What each trial measured, in the order in which it was recorded."""
+def steps(home: Path, name: str) -> dict[str, int]:
+    """The epoch that each trial was last measured at, by Ray's id of the trial."""
     found = events(home, name)
-    trials: dict[str, Curve] = {
-        one["run"]: [] for one in found if one["kind"] == "open" and one["params"]
+    trials = {
+        one["run"]: one["tags"][RAY_TRIAL]
+        for one in found
+        if one["kind"] == "open" and RAY_TRIAL in one["tags"]
     }
-    for one in found:
-        if one["kind"] == "metrics" and one["run"] in trials:
-            trials[one["run"]].append((one["step"], one["values"]))
-    return {run: curve for run, curve in trials.items() if curve}
+    return {
+        trials[one["run"]]: one["step"]
+        for one in found
+        if one["kind"] == "metrics" and one["run"] in trials
+    }
 
 
 def far(home: Path, name: str) -> set[str]:
     """The trials that have saved a checkpoint after the first rung."""
-    return {run for run, curve in curves(home, name).items() if curve[-1][0] >= CHECKPOINTED}
+    return {run for run, step in steps(home, name).items() if step >= CHECKPOINTED}
 
 
-def they_went_on_from_their_checkpoints(home: Path, name: str) -> set[str]:
-    """The trials that moved; none of them trained anew what a checkpoint had."""
-    again = {run: moved(curve) for run, curve in curves(home, name).items() if moved(curve)}
-    assert again, "no trial moved"
-    for starts in again.values():
-        for step, share in starts:
-            assert step > CHECKPOINTED
-            # Nearer to what it trains anew from its last checkpoint than to all of it.
-            last = max(rung for rung in RUNGS if rung < step)
-            most = 1 - 0.5 * last / step
-            assert share < most, f"at epoch {step} it had trained {share:.0%} of them anew"
-    return set(again)
+def moved(storage: Path) -> set[str]:
+    """Ray's ids of the trials that a fault stopped; each must have gone on from a checkpoint.
 
+    Ray counts the reports of a trial since it last began, so what it trained anew is known exactly,
+    however busy the machine was.
 
-def moved(curve: Curve) -> list[tuple[int, float]]:
-    """Where a trial began again: the step after it, and the share of its epochs trained anew.
-
-    An epoch costs what it costs on the worker that it moved to: two may differ by much.
+    Args:
+        storage: the study's folder in its storage.
     """
-    begins = [
-        number
-        for number, ((_, old), (_, new)) in enumerate(itertools.pairwise(curve), start=1)
-        if new["seconds"] < old["seconds"]
-    ]
-    found = []
-    for begin, end in itertools.pairwise([*begins, len(curve)]):
-        (step, first), (last, latest) = curve[begin], curve[end - 1]
-        assert last > step, "it moved again at once, or ended"
-        epoch = (latest["device_seconds"] - first["device_seconds"]) / (last - step)
-        found.append((step, first["device_seconds"] / epoch / step))
-    return found
+    found = {}
+    for trial in ExperimentAnalysis(str(storage / "ray")).trials:
+        trained = trial.last_result["iterations_since_restore"] * REPORT_EVERY
+        if trial.run_metadata.num_failures:
+            found[trial.trial_id] = trial.last_result["epoch"] - trained
+    assert found, "no trial moved"
+    assert set(found.values()) <= {rung for rung in RUNGS if rung > RUNGS[1]}, found
+    return set(found)
 
 
 def trains_on(host: Host) -> bool:
-    """Whether a trial's process runs there; every host has a process tree of its own."""
+    """Whether a trial's process runs on the host, that is, below its first process."""
     assert host.process is not None
     table = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True

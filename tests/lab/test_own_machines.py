@@ -18,21 +18,22 @@ from tests.lab.studies import (
     RAY,
     answer,
     check,
-    curves,
     events,
     far,
     fill_in,
+    give_baselines,
+    moved,
     nothing_is_lost,
     run,
     said,
     started_study,
-    they_went_on_from_their_checkpoints,
+    steps,
     trains_on,
     up,
     wait_for,
 )
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 TRIALS = 4
 
@@ -72,11 +73,12 @@ def filled_in(machines: Lab) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(machines: Lab, filled_in: Path) -> Path:
+def cluster(machines: Lab, filled_in: Path, measured_baselines: Path) -> Path:
     """The cluster file of a cluster that is up."""
     check(machines, filled_in)
     up(machines, filled_in)
-    wait_for("three machines", 120, lambda: alive(machines) == 3)
+    give_baselines(measured_baselines, home(machines.hosts["head"]))
+    wait_for(lambda: alive(machines) == 3)
     return filled_in
 
 
@@ -104,12 +106,12 @@ def under_way(machines: Lab, cluster: Path, name: str) -> Iterator[subprocess.Po
             assert driver.poll() is None, said(machines, name)
             return len(far(home(head), name)) >= 3
 
-        wait_for("checkpoints", 200, three_are_far)
+        wait_for(three_are_far)
         yield driver
 
 
 def all_went_on(machines: Lab, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The study has ended, and every trial of it is accounted for once."""
+    """Assert that the study has ended, and that each trial of it is accounted for once."""
     head = machines.hosts["head"]
     monkeypatch.setenv("MMATUNE_HOME", str(home(head)))
     nothing_is_lost(answer(head, name), name, TRIALS, machines.shared / "mmatune")
@@ -126,11 +128,11 @@ def outlives(
     head = machines.hosts["head"]
     with under_way(machines, cluster, name) as study:
         assert trains_on(machines.hosts["worker1"])
-        before = set(curves(home(head), name))
+        before = set(steps(home(head), name))
         fault()
-        assert study.wait(timeout=300) == 0, said(machines, name)
-    assert they_went_on_from_their_checkpoints(home(head), name) <= before
+        assert study.wait() == 0, said(machines, name)
     all_went_on(machines, name, monkeypatch)
+    assert moved(machines.shared / "mmatune" / name) <= before
 
 
 @pytest.mark.skipif(bool(why_not()), reason=str(why_not()))
@@ -159,7 +161,7 @@ def test_nobody_outside_reaches_its_services(machines: Lab, cluster: Path) -> No
     for port in (5000, 8265):
         assert machines.ssh(head, f"timeout 5 bash -c '</dev/tcp/127.0.0.1/{port}'").returncode == 0
         with pytest.raises(OSError, match="refused"):
-            socket.create_connection((head.address, port), timeout=5)
+            socket.create_connection((head.address, port), timeout=60)
 
 
 @pytest.mark.survives(
@@ -173,7 +175,7 @@ def test_a_study_outlives_the_network_of_a_worker(
     victim = machines.hosts["worker1"]
     outlives("network", lambda: machines.cut(victim), machines, cluster, monkeypatch)
     machines.mend(victim)
-    wait_for("it to be back", 240, lambda: alive(machines) == 3)
+    wait_for(lambda: alive(machines) == 3)
 
 
 @pytest.mark.survives(
@@ -188,12 +190,12 @@ def test_a_study_outlives_its_head(
     with under_way(machines, cluster, "headless") as study:
         before = events(home(head), "headless")
         machines.power_off(head)
-        study.wait(timeout=120)
+        study.wait()
     machines.power_on(head)
     up(machines, cluster)
-    wait_for("three machines", 200, lambda: alive(machines) == 3)
+    wait_for(lambda: alive(machines) == 3)
     command = "mmatune tune demo --name headless --address auto --resume --json > ~/headless.json"
-    run(machines, cluster, RAY, "exec", str(cluster), command, seconds=300)
+    run(machines, cluster, RAY, "exec", str(cluster), command)
     ended = {one["run"] for one in before if one["kind"] == "close" and one["status"] == "FINISHED"}
     after = events(home(head), "headless")[len(before) :]
     assert not {one["run"] for one in after if one["kind"] == "metrics"} & ended

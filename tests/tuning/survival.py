@@ -97,10 +97,8 @@ def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[s
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 150
         while not has_checkpoints(home):
             assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline
             time.sleep(0.1)
         yield process
     finally:
@@ -115,7 +113,6 @@ def resume() -> dict[str, Any]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=240,
     )
     assert resumed.returncode == 0, resumed.stderr + resumed.stdout
     return json.loads(resumed.stdout)

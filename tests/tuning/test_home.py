@@ -1,9 +1,11 @@
 """The home folder, and the embedded MLflow store that is made in it."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,7 @@ def test_each_study_has_its_folder(home):
     assert places.study_folder("first").is_dir()
 
 
+@pytest.mark.heavy
 def test_two_commands_started_together_make_one_store_and_print_nothing(home, tmp_path):
     code = (
         "from tuning.record.client import mlflow_client\n"
@@ -63,7 +66,7 @@ def test_two_commands_started_together_make_one_store_and_print_nothing(home, tm
     command = [sys.executable, "-c", code]
     # From another folder, in which MLflow would by default leave a database and ./mlruns.
     both = [subprocess.Popen(command, env=environment, cwd=tmp_path, **pipes) for _ in range(2)]
-    outputs = [process.communicate(timeout=200)[0] for process in both]
+    outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert outputs == ["", ""]
     assert list(tmp_path.iterdir()) == []
@@ -76,6 +79,25 @@ def test_a_store_whose_making_was_interrupted_is_made_anew(home):
     make_embedded_store()
     assert not draft.exists()
     assert mlflow_client().get_experiment("0").name == "Default"
+
+
+def test_tests_copy_what_the_migrations_make(home, tmp_path, monkeypatch):
+    """The store that tests get from the fixture in `conftest` differs in nothing but times."""
+
+    def rows():
+        mlflow_client()
+        with closing(sqlite3.connect(places.home() / "mlflow.db")) as database:
+            lines = [line for line in database.iterdump() if line.startswith("INSERT")]
+        return [
+            re.sub(r"\b\d{13}\b", "time", line.replace(str(places.home()), "home"))
+            for line in lines
+        ]
+
+    copied = rows()
+    monkeypatch.setenv("MMATUNE_HOME", str(tmp_path / "made"))
+    make_embedded_store()
+    assert rows() == copied
+    assert any("home/artifacts/0" in row for row in copied)
 
 
 def test_settings_of_the_user_win(home, monkeypatch):

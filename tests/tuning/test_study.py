@@ -334,7 +334,7 @@ def test_a_study_that_is_interrupted_or_killed(
                 stop_driver("cut")
         else:
             os.kill(process.pid, number)
-        stderr = process.communicate(timeout=90)[1]
+        stderr = process.communicate()[1]
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -367,8 +367,7 @@ def test_a_study_that_is_interrupted_or_killed(
 
 
 def _wait_for_curves(home: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 150
-    while time.monotonic() < deadline and process.poll() is None:
+    while process.poll() is None:
         if (home / "studies" / "cut" / "driver.lock").is_file():
             client = mlflow_client()
             experiment = client.get_experiment_by_name("cut")
@@ -376,13 +375,12 @@ def _wait_for_curves(home: Path, process: subprocess.Popen[str]) -> None:
             if any(r.data.tags["kind"] == "trial" and "auc" in r.data.metrics for r in runs):
                 return
         time.sleep(0.5)
-    pytest.fail("the study ended, or no trial reported within 150 s")
+    pytest.fail("the study ended before a trial reported")
 
 
 def _wait_until_gone(session: int) -> None:
     """Ray's processes of the driver's session end by themselves once it is gone."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    while True:
         listed = subprocess.run(
             ["ps", "-o", "stat=,args=", "-s", str(session)], capture_output=True, text=True
         ).stdout
@@ -391,4 +389,3 @@ def _wait_until_gone(session: int) -> None:
         if not [line for line in left if "Agent" not in line]:
             return
         time.sleep(0.5)
-    pytest.fail(f"left behind:\n{listed}")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Fold
 from model.network.autoencoder import Configuration
-from model.training.final import FinalModel
 from tuning.cluster.session import Resources
+
+if TYPE_CHECKING:
+    from model.training.final import FinalModel  # a trial's process needs nothing of it
 
 Result = TypeVar("Result")
 

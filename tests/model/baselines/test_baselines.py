@@ -70,6 +70,7 @@ def test_two_nodes_of_one_side_score_below_every_real_pair() -> None:
     assert score(pairs).tolist() == [0.5, 3.0, -3.0, -3.0]
 
 
+@pytest.mark.heavy
 def test_order_of_the_baselines_on_the_demo_data(dataset: AssociationDataset) -> None:
     """The similarities are informative: every method that uses them beats counting associations."""
     folds = development_folds(dataset, HONEST, seed=0)

@@ -60,6 +60,7 @@ def test_twins_share_associations_and_similarities(dataset: AssociationDataset) 
     assert np.mean(shared) > 0.8
 
 
+@pytest.mark.heavy
 def test_a_good_model_beats_a_bad_one(dataset: AssociationDataset) -> None:
     """Mean AUC of 5 random folds, held-out associations against all unknown pairs.
 

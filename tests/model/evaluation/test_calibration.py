@@ -34,6 +34,7 @@ def test_the_map_finds_the_chances_that_scores_were_drawn_with() -> None:
     assert sum(inside) >= 8
 
 
+@pytest.mark.heavy
 def test_reliability_is_measured_on_folds_the_map_did_not_see() -> None:
     """One fold of another kind: its own map would hide that, the others' does not."""
     rng = np.random.default_rng(0)
@@ -57,6 +58,7 @@ def test_wrong_probabilities_show() -> None:
     assert sum(one.associations for one in right.bins) == labels.sum()
 
 
+@pytest.mark.heavy
 def test_probabilities_keep_the_order_of_the_final_models_scores(
     tiny: AssociationDataset,
 ) -> None:

@@ -15,6 +15,7 @@ from model.evaluation.metrics import METRICS, Balance, fold_metrics, ranking_met
 scores = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda xs: np.array(xs) / 20)
 
 
+@pytest.mark.heavy
 @given(held_out=scores, unknown=scores, balance=st.sampled_from(["1:1", "as is"]))
 @settings(max_examples=300, deadline=None)
 def test_agree_with_scikit_learn(

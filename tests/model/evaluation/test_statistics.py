@@ -92,6 +92,7 @@ def test_holm_keeps_the_family_wise_error() -> None:
     assert np.mean(found) > 0.5  # and it is not merely blind
 
 
+@pytest.mark.heavy
 def test_the_bootstrap_covers_the_true_auc() -> None:
     rng = np.random.default_rng(3)
     truth = stats.norm.cdf(1 / 2**0.5)  # two normals of sd 1, one apart

@@ -84,6 +84,7 @@ print(repr(float(load_checkpoint(sys.argv[2]).probabilities().sum())))
 """
 
 
+@pytest.mark.heavy
 def test_model_alone_reads_it(file: Path, final: FinalModel, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, str(ROOT), str(file)],

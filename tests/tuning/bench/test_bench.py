@@ -32,6 +32,7 @@ def test_a_ratio_is_paired_within_a_turn() -> None:
     assert Figure.of("a", [3.0, 1.0, 2.0], "s") == Figure("a", 2.0, "s", 1.0, 2.0, 3.0, 3)
 
 
+@pytest.mark.heavy
 def test_the_published_structure_learns_its_associations() -> None:
     """It trains a real model: were it to skip work, its time would mean nothing."""
     torch.manual_seed(0)
@@ -96,6 +97,7 @@ def test_the_share_of_compute_is_infinite_where_random_search_was_never_reached(
     assert _share([Progress(9.0, 0.79)], random) == math.inf
 
 
+@pytest.mark.heavy
 def test_searches_train_stop_and_are_compared_at_the_same_compute() -> None:
     """One real search of the product's strategy: ASHA stops some, others reach their budget."""
     from tuning.bench.search import PRODUCT, run_search
@@ -135,6 +137,7 @@ def test_a_study_is_measured_and_leaves_nothing(home: Path) -> None:
     assert not list(home.iterdir())
 
 
+@pytest.mark.heavy
 def test_scale_measures_each_size_both_ways() -> None:
     """A network of 10,000 associations is quick enough to be measured here."""
     from tuning.bench.scale import bench_scale

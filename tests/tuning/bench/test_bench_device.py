@@ -36,11 +36,13 @@ print(bool(trainer.train_epoch().isfinite().all()))
 """
 
 
+@pytest.mark.heavy
 def test_it_needs_torch_numpy_and_pydantic_only() -> None:
     done = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
 
 
+@pytest.mark.heavy
 def test_without_pydantic_one_line_says_what_to_install() -> None:
     code = "import sys; sys.modules['pydantic'] = None; import tuning.bench.device"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

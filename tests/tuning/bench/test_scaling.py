@@ -229,6 +229,7 @@ def test_the_seed_fixes_everything(recorded: list[Curve]) -> None:
 # --- rungs
 
 
+@pytest.mark.heavy
 def test_a_rung_that_knows_nothing_loses_the_best() -> None:
     """At epoch 20 the best trial is the worst; at epoch 60 it is the best."""
 
@@ -278,6 +279,7 @@ def test_the_limit_is_where_doubling_stops_paying() -> None:
     assert limits(points[:2])["reason"] is None
 
 
+@pytest.mark.heavy
 def test_the_page_has_every_size_and_its_figure(
     tmp_path: Path, recorded: list[Curve], swept: list[dict[str, object]]
 ) -> None:

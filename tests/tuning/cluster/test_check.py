@@ -323,6 +323,7 @@ def test_a_planted_mistake_is_named(mistake: str, write: Callable[[Cluster], Pat
     ]
 
 
+@pytest.mark.heavy
 def test_machines_that_do_not_answer_are_named(write: Callable[[Cluster], Path]) -> None:
     cluster = shipped(OWN)
     put("127.0.0.1", "provider", "head_ip")(cluster)
@@ -340,6 +341,7 @@ def test_what_is_no_cluster_file_is_refused(text: str, tmp_path: Path) -> None:
         check_cluster_file(tmp_path / "wrong.yaml")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("mistake", [None, "no region"])
 def test_the_command_prints_one_document_and_its_exit_code_says_it(
     mistake: str | None, write: Callable[[Cluster], Path]

@@ -64,6 +64,7 @@ def in_group(group):
     return [process for process, _, its_group in processes() if its_group == group]
 
 
+@pytest.mark.heavy
 def test_it_shows_the_embedded_store_and_ends_cleanly(started, port, home):
     client = mlflow_client()
     folder = artifact_root() / "shown"
@@ -74,13 +75,13 @@ def test_it_shows_the_embedded_store_and_ends_cleanly(started, port, home):
     ready = json.loads("".join(iter(started.stdout.readline, "}\n")) + "}")
     url = f"http://127.0.0.1:{port}"
     assert ready["url"] == url
-    assert requests.get(f"{url}/health", timeout=10).text == "OK"
+    assert requests.get(f"{url}/health", timeout=60).text == "OK"
     assert listens_on_loopback_alone(started.pid)
     api = f"{url}/api/2.0/mlflow/experiments/get-by-name"
-    found = requests.get(api, params={"experiment_name": "shown"}, timeout=10).json()["experiment"]
+    found = requests.get(api, params={"experiment_name": "shown"}, timeout=60).json()["experiment"]
     assert found["experiment_id"] == experiment
     note = {"run_id": run, "path": "note.txt"}
-    assert requests.get(f"{url}/get-artifact", params=note, timeout=10).text == "hello"
+    assert requests.get(f"{url}/get-artifact", params=note, timeout=60).text == "hello"
 
     with pytest.raises(InputError, match=f"port {port} is in use - .*--port {port + 1}"):
         server(port=port)
@@ -89,24 +90,26 @@ def test_it_shows_the_embedded_store_and_ends_cleanly(started, port, home):
     (group,) = started.groups
     assert len(in_group(group)) == 2
     started.send_signal(signal.SIGINT)
-    assert started.wait(timeout=30) == 0
+    assert started.wait() == 0
     assert in_group(group) == []
     assert "Shutting down" in (home / "mlflow-server.log").read_text()
 
 
+@pytest.mark.heavy
 def test_interrupting_the_start_leaves_nothing_behind(started, home):
     (home / "mlflow.db").touch()  # nothing to make first, so that the server starts at once
-    deadline = time.monotonic() + 60
-    while not started.groups and time.monotonic() < deadline:
+    while not started.groups:
+        assert started.poll() is None
         time.sleep(0.05)
         started.groups = child_groups(started.pid)
     (group,) = started.groups
     started.send_signal(signal.SIGTERM)
-    assert started.wait(timeout=30) == 0
+    assert started.wait() == 0
     assert in_group(group) == []
     assert started.stdout.read() == ""
 
 
+@pytest.mark.heavy
 def test_a_server_that_cannot_start_says_why(home, port):
     (home / "mlflow.db").write_text("this is no database, but a text of some length" * 100)
     with pytest.raises(InputError, match="did not start") as caught:

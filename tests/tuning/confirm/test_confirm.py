@@ -312,7 +312,7 @@ class TestConfirmedStudy:
         try:
             _wait_for_a_training(process)
             os.kill(process.pid, signal.SIGINT)
-            stderr = process.communicate(timeout=120)[1]
+            stderr = process.communicate()[1]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -357,12 +357,11 @@ def _set_back(record: StudyRecord, openings: dict[str, str]) -> None:
 
 def _wait_for_a_training(process: subprocess.Popen[str]) -> None:
     """Ray names its workers by what they run."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
+    while process.poll() is None:
         listed = subprocess.run(
             ["ps", "-o", "args=", "-s", str(process.pid)], capture_output=True, text=True
         ).stdout
         if "ray::_train_task" in listed or "ray::_baseline_task" in listed:
             return
         time.sleep(0.2)
-    pytest.fail("no training was seen within 120 s")
+    pytest.fail("it ended before a training was seen")

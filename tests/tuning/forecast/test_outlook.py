@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,19 +91,21 @@ def test_a_plan_is_measured_here_and_starts_nothing(
     assert found["packing"] in " ".join(captured.err.split())
 
 
-class _Sleeper:
-    """Stands in for a cross-validation whose costs are known."""
+class _Costly:
+    """Stands in for a cross-validation: each call moves the clock on by a known time."""
+
+    now = 0.0
 
     def __init__(self, configuration: Configuration, *_: Any, **__: Any) -> None:
         self.config = configuration
-        time.sleep(0.05)
+        _Costly.now += 0.05
 
     def train(self, epochs: int) -> float:
-        time.sleep(0.02 * epochs)
+        _Costly.now += 0.02 * epochs
         return 0.0
 
     def evaluate(self) -> None:
-        time.sleep(0.08)
+        _Costly.now += 0.08
 
     def save(self, folder: Path) -> None:
         (folder / "a").write_bytes(b"0" * 1234)
@@ -118,15 +119,16 @@ def prober() -> Prober:
 def test_seconds_and_bytes_are_those_of_one_epoch_one_evaluation_one_checkpoint(
     prober: Prober, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.training.cross_validation.CrossValidation", _Sleeper)
+    monkeypatch.setattr("model.training.cross_validation.CrossValidation", _Costly)
+    clock = SimpleNamespace(perf_counter=lambda: _Costly.now)
+    monkeypatch.setattr("tuning.forecast.prober.time", clock)
     cost = prober.cost(Configuration(), True, False)
     assert (cost.is_start, cost.is_spared, cost.checkpoint) == (True, False, 1234)
     assert cost.epochs == Configuration().training.epochs
-    # A sleep is never short, and on a busy machine not many times too long.
-    assert 0.02 <= cost.epoch < 0.06
-    assert 0.05 <= cost.setup < 0.15
-    assert 0.08 <= cost.evaluation < 0.24
-    assert 1 / 0.06 < prober.rate(Configuration()) <= 1 / 0.02
+    assert cost.epoch == pytest.approx(0.02)
+    assert cost.setup == pytest.approx(0.05)
+    assert cost.evaluation == pytest.approx(0.08)
+    assert prober.rate(Configuration()) == pytest.approx(1 / 0.02)
 
 
 def test_the_most_memory_that_was_ever_taken_is_told(prober: Prober) -> None:

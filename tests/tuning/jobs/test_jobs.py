@@ -76,7 +76,7 @@ def stopped(head: Head, laptop: Path) -> tuple[str, str]:
     tunnel = Tunnel(head.address)
     watching = start(head, laptop, "study", "watch", "far", "--address", tunnel.address)
     try:
-        assert tunnel.tailed.wait(60)
+        assert tunnel.tailed.wait()
         tunnel.cut()
         time.sleep(1)
         tunnel.open()
@@ -104,7 +104,7 @@ def start(head: Head, laptop: Path, *arguments: str, **environment: str) -> subp
 
 def said(process: subprocess.Popen[str], code: int) -> tuple[str, str]:
     try:
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate()
     finally:
         process.kill()
     assert process.returncode == code, (out, err)
@@ -116,7 +116,7 @@ def kill_once_it_runs(process: subprocess.Popen[str]) -> None:
     assert process.stderr
     try:
         line = process.stderr.readline()
-        assert "runs on the cluster" in line, line + process.communicate(timeout=60)[1]
+        assert "runs on the cluster" in line, line + process.communicate()[1]
     finally:
         process.kill()
         process.communicate()
@@ -125,14 +125,12 @@ def kill_once_it_runs(process: subprocess.Popen[str]) -> None:
 def wait_for_epoch(head: Head, epoch: int) -> None:
     """Until a trial of the study came so far."""
     path = head.home / "studies" / "far" / "record" / "events.jsonl"
-    deadline = time.monotonic() + 150
-    while time.monotonic() < deadline:
+    while True:
         lines = path.read_text().split("\n")[:-1] if path.exists() else []
         events = [json.loads(line) for line in lines]
         if any(one["kind"] == "metrics" and one["step"] >= epoch for one in events):
             return
         time.sleep(0.2)
-    pytest.fail(f"no trial came to epoch {epoch} within 150 s")
 
 
 def statuses(head: Head, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
@@ -218,7 +216,6 @@ def test_no_credential_of_the_laptop_is_shown(stopped: tuple[str, str], head: He
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_stopped_study_goes_on_and_is_seen_to_end(
     stopped: tuple[str, str], head: Head, laptop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def check(client: Any, record: StudyRecord, tmp_path: Path) -> None:
         assert Path(kept).read_text() == run.info.run_name
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("heard", [False, True])
 def test_a_call_lost_anywhere_is_made_again_and_nothing_doubled(
     heard: bool, home: Path, tmp_path: Path
@@ -133,7 +134,7 @@ def test_a_line_cut_by_the_death_of_its_process_is_no_event(home: Path, tmp_path
 
     again.spool = Spool(folder, client, record.experiment_id)
     again.set_tags(record.run_id, {"after": "wards"})
-    assert again.spool.drain(10)
+    assert again.spool.drain(300)
     again.spool.stop()
     assert client.get_run(record.run_id).data.tags["after"] == "wards"
 
@@ -165,7 +166,7 @@ def test_writing_calls_no_server(home: Path, tmp_path: Path) -> None:
         client, "w", tags={"study": "w"}, params={}, artifact_location=tmp_path, spool=folder
     )
     assert record.spool is not None
-    assert record.spool.drain(10)
+    assert record.spool.drain(300)
     record.client = record.spool._target = Watched(client, 0, heard=False)  # type: ignore[assignment]
     record.spool._target = (record.client, record.experiment_id)
     run = record.open_child("trial", "a", {})
@@ -222,7 +223,7 @@ def test_a_server_that_is_killed_in_the_middle_costs_no_trial_and_no_point(
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         space = SearchSpace.model_validate(SPACE)
         result = tuning.study.run_study(StudyPlan("away", demo(), HONEST, "t", space, 4, 0, None))
-        cutter.join(60)
+        cutter.join()
         assert restarted, "the study was over before the server was cut"
         assert result.registration is not None
         kinds = Counter(
@@ -254,11 +255,10 @@ def _server(home: Path, port: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    for _ in range(600):
+    while process.poll() is None:
         try:
-            if requests.get(f"http://127.0.0.1:{port}/health", timeout=2).ok:
+            if requests.get(f"http://127.0.0.1:{port}/health", timeout=30).ok:
                 return process
         except requests.RequestException:
             time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    pytest.fail("the server did not answer")
+    pytest.fail("the server did not start")

@@ -1,7 +1,6 @@
 """Registering a model, choosing the champion, and finding models again."""
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +14,7 @@ from model.errors import InputError
 from model.evaluation.calibration import Calibration, Reliability, ReliabilityBin
 from model.evaluation.protocols import HONEST, PAPER
 from tuning.home import artifact_root
-from tuning.record.client import make_embedded_store, mlflow_client
+from tuning.record.client import mlflow_client
 from tuning.registry.model_card import ModelCard, version_tags
 from tuning.registry.versions import (
     confirm_version,
@@ -31,20 +30,8 @@ M, S = 6, 4
 PROBABILITY = np.random.default_rng(0).random((M, S))
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """An empty MLflow database; making one takes seconds, so each test copies it."""
-    folder = tmp_path_factory.mktemp("template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MMATUNE_HOME", str(folder))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        make_embedded_store()
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def run_id(home, empty_store):
-    shutil.copy(empty_store, home / "mlflow.db")
+def run_id(home):
     client = mlflow_client()
     experiment = client.create_experiment("toy", artifact_location=str(artifact_root() / "toy"))
     return client.create_run(experiment).info.run_id
@@ -103,6 +90,7 @@ print(json.dumps(answer.to_dict(orient="records")))
 """
 
 
+@pytest.mark.heavy
 def test_the_champion_scores_where_this_project_is_not_installed(run_id, home, tmp_path):
     data = dataset()
     register(run_id, data, PROBABILITY, card())
@@ -114,7 +102,6 @@ def test_the_champion_scores_where_this_project_is_not_installed(run_id, home, t
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert finished.returncode == 0, finished.stderr
     rows = json.loads(finished.stdout)

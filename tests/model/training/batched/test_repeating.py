@@ -26,6 +26,7 @@ def trained(
     return trainer
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(str(x) for _, x in v))
 def test_an_epoch_is_a_function_of_its_buffers_and_seed(
     variant: tuple[tuple[str, object], ...], tiny: AssociationDataset

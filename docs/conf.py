@@ -9,6 +9,9 @@ from importlib import import_module
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("model", "search_spaces", "tuning")
 # `mmatune --help` documents the command line.
@@ -65,5 +68,15 @@ def _keep_bars(app, what, name, thing, options, lines: list[str]) -> None:
     lines[:] = [re.sub(r"(``.*?``)|\|", lambda m: m[1] or r"\|", line) for line in lines]
 
 
+def _link_names(app, doctree) -> None:
+    """Make `model.table.Table` in a Markdown page a link to the reference, if it is there."""
+    name = re.compile(rf"({'|'.join(PACKAGES)})(\.\w+)+")
+    for code in list(doctree.findall(nodes.literal)):
+        if not isinstance(code.parent, pending_xref) and name.fullmatch(code.astext()):
+            target = {"refdomain": "py", "reftype": "obj", "reftarget": code.astext()}
+            code.replace_self(pending_xref("", code.deepcopy(), refdoc=app.env.docname, **target))
+
+
 def setup(app) -> None:
     app.connect("autodoc-process-docstring", _keep_bars)
+    app.connect("doctree-read", _link_names)

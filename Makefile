@@ -28,7 +28,7 @@ PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n 
 # for the one with the fewest tests, which would come last, takes the longest.
 SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-cluster test-slow reliability docs lint format setup screenshots constraints clean
+.PHONY: help demo test test-cluster test-slow reliability lint format setup screenshots constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -49,7 +49,8 @@ test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 reliability: $(INSTALLED) ## do to studies what they must survive; write the README's table
 	$(BIN)/python -m pytest -m survives --reliability=README.md
 
-# A fresh environment each time, for Sphinx keeps what it has read and warns once only.
+# Afresh each time: Sphinx keeps what it has read, and would warn only once.
+.PHONY: docs
 docs: $(INSTALLED) ## make the site, with the reference, in build/docs; warnings are errors
 	$(BIN)/python -m sphinx -c docs --fail-on-warning --fresh-env --quiet --jobs auto . build/docs
 

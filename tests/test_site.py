@@ -10,6 +10,8 @@ import pytest
 from tests.test_api import NAME, PAGE
 from tests.test_layout import PACKAGES, ROOT, module_name, source_files
 
+pytestmark = pytest.mark.heavy
+
 # What `make docs` runs, from the Makefile.
 COMMAND = re.search(
     r"^\t\$\(BIN\)/python (-m sphinx .*) build/docs$", (ROOT / "Makefile").read_text(), re.M

@@ -56,6 +56,11 @@ test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 reliability: $(INSTALLED) ## do to studies what they must survive; write the README's table
 	$(BIN)/python -m pytest -m survives --reliability=README.md
 
+# Afresh each time: Sphinx keeps what it has read, and would warn only once.
+.PHONY: docs
+docs: $(INSTALLED) ## make the site, with the reference, in build/docs; warnings are errors
+	$(BIN)/python -m sphinx -c docs --fail-on-warning --fresh-env --quiet --jobs auto . build/docs
+
 lint: $(INSTALLED) ## check the style and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -34,6 +34,7 @@ WINGS = (
     "tuning.ending",
     "tuning.home",
     "tuning.plan",
+    "tuning.libraries",
     "tuning.disk",
     "tuning.replaced",
     "tuning.console",

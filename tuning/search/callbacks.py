@@ -13,7 +13,7 @@ from tuning.ending import METRIC, Ending, ending
 from tuning.live import LiveTable
 from tuning.record.leaderboard import PUBLISHED
 from tuning.record.recorder import BEST, StudyRecord
-from tuning.search.memory import LOW
+from tuning.libraries.ray_patches import LOW
 from tuning.search.resumption import RAY_TRIAL, Progress
 from tuning.search.snapshot import keep_snapshot
 

@@ -17,7 +17,7 @@ from tuning.live import LiveTable
 from tuning.plan import StudyPlan
 from tuning.record.recorder import StudyRecord
 from tuning.search.callbacks import RecordTrials
-from tuning.search.memory import killed_for_memory_is_dead
+from tuning.libraries.ray_patches import killed_for_memory_is_dead
 from tuning.search.resumption import RAY_FOLDER, Progress, begin_unknown_anew
 from tuning.search.snapshot import put_back_snapshot
 from tuning.search.waiting_trials import waiting_trials_are_tried_again

@@ -18,7 +18,7 @@ from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tests.tuning.survival import accounted_for_once
 from tuning.plan import StudyPlan
-from tuning.search.memory import LOW, killed_for_memory_is_dead
+from tuning.libraries.ray_patches import LOW, killed_for_memory_is_dead
 
 KILL = OutOfMemoryError(f"1 worker(s) were killed due to the node {LOW}. Memory was 9 GB\nadvice")
 

@@ -36,7 +36,6 @@ WINGS = (
     "tuning.plan",
     "tuning.libraries",
     "tuning.disk",
-    "tuning.replaced",
     "tuning.console",
     "tuning.interrupt",
     "tuning.live",

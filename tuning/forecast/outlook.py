@@ -21,6 +21,7 @@ from tuning.forecast.packing import AUTO, choose, number_that_fits
 from tuning.forecast.probe import Probe, measure
 from tuning.home import home
 from tuning.plan import StudyPlan
+from tuning.search.samplers import SAMPLERS
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def look_ahead(plan: StudyPlan) -> Outlook:
     Starts no study: MLflow, Optuna and the home are as before.
 
     Raises:
-        InputError: GPUs that are not there, or memory or disk that would not do.
+        InputError: an unknown sampler, GPUs that are not there, or too little memory or disk.
     """
+    SAMPLERS[plan.sampler]
     if plan.storage:
         study_storage(plan.name, plan.storage)  # an address of no use is refused before all else
     folds = development_folds(plan.dataset, plan.protocol, plan.seed)

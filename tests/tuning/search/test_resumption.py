@@ -20,7 +20,14 @@ from model.data.synthetic import demo
 from model.errors import InputError
 from tests.tuning.survival import SPACE, begin, events, nothing_is_lost, resume
 from tuning.home import optuna_storage_url
-from tuning.search.resumption import RAY_TRIAL, Point, Progress, begin_unknown_anew, read_plan
+from tuning.search.resumption import (
+    RAY_TRIAL,
+    Point,
+    Progress,
+    enqueue,
+    read_plan,
+    requeue_untracked_trials,
+)
 from tuning.search.scheduler import StudyScheduler
 from tuning.study import resume_study
 
@@ -144,7 +151,7 @@ def test_what_cannot_be_gone_on_with_is_refused(
 def test_what_ray_tune_does_not_know_is_forgotten_and_suggested_again_once(home: Path) -> None:
     url = optuna_storage_url()
     study = optuna.create_study(study_name="cut", storage=url, direction="maximize")
-    study.enqueue_trial({"x": 0.125, "y": 0.25})
+    enqueue(study, {"x": 0.125, "y": 0.25})
     half, whole, ended = study.ask(), study.ask(), study.ask()
     half.suggest_float("x", 0, 1)  # the driver died before it asked for y, and told whose it is
     for trial, name in ((whole, "whole"), (ended, "ended")):
@@ -155,11 +162,11 @@ def test_what_ray_tune_does_not_know_is_forgotten_and_suggested_again_once(home:
     progress = Progress({"ended": "run 1", "whole": "run 2"}, points)
     deleted: list[str] = []
     record: Any = SimpleNamespace(delete=deleted.append)
-    known = begin_unknown_anew("cut", record, progress, {"ended"})
+    known = requeue_untracked_trials("cut", record, progress, {"ended"})
     assert known == Progress({"ended": "run 1"}, points[:1])
     assert deleted == ["run 2"]
     # Another driver dies before anything was suggested.
-    assert begin_unknown_anew("cut", record, known, {"ended"}) == known
+    assert requeue_untracked_trials("cut", record, known, {"ended"}) == known
     assert deleted == ["run 2"]
     states = [trial.state.name for trial in optuna.load_study(study_name="cut", storage=url).trials]
     assert states == ["FAIL"] * 3 + ["WAITING"] * 2

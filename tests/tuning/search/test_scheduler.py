@@ -63,7 +63,7 @@ def test_a_place_that_is_given_back_is_left_to_who_waits_for_it(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(tuning.search.scheduler.time, "monotonic", lambda: now)
-    monkeypatch.setattr(tuning.search.scheduler, "gives_way", lambda: True)
+    monkeypatch.setattr(tuning.search.scheduler, "should_yield_slot", lambda: True)
     controller = SimpleNamespace(_reuse_actors=True, _max_pending_trials=7, get_trials=list)
     controller.update_max_pending_trials = lambda: setattr(controller, "_max_pending_trials", 7)
     wrapped: Any = SimpleNamespace(_tune_controller=controller, get_trials=list)

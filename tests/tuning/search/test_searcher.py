@@ -5,7 +5,6 @@ import pickle
 
 import optuna
 import pytest
-from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from search_spaces.loading import load_space
@@ -19,7 +18,8 @@ def search() -> StudySearch:
     return StudySearch(
         "s",
         load_space("paper"),
-        sampler=TPESampler(seed=0),
+        sampler="tpe",
+        seed=0,
         storage_url=optuna_storage_url(),
     )
 
@@ -65,7 +65,7 @@ def test_the_database_does_not_wait_for_the_disk_also_when_gone_on_with(
 ) -> None:
     again = pickle.loads(pickle.dumps(search))  # as Ray Tune keeps it for `tune --resume`
     for one in (search, again):
-        with one._ot_study._storage._backend.engine.connect() as connection:
+        with one._study._storage._backend.engine.connect() as connection:
             pragmas = ("journal_mode", "synchronous")
             values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
         assert values == ["wal", 1]
@@ -82,9 +82,7 @@ def test_the_same_seed_suggests_the_same(tmp_path_factory: pytest.TempPathFactor
     points = []
     for seed in (1, 1, 2):
         url = f"sqlite:///{tmp_path_factory.mktemp('optuna') / 'o.db'}"
-        search = StudySearch(
-            "s", load_space("paper"), sampler=TPESampler(seed=seed), storage_url=url
-        )
+        search = StudySearch("s", load_space("paper"), sampler="tpe", seed=seed, storage_url=url)
         points.append([search.suggest(f"t{k}") for k in range(3)])
     assert points[0] == points[1]
     assert points[0][0] == points[2][0]

@@ -6,7 +6,9 @@ from the metadata of the installed mmatune.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -14,35 +16,51 @@ from packaging.specifiers import SpecifierSet
 _UPPER = ("<", "<=", "==", "~=")
 
 
-def tested_versions() -> dict[str, SpecifierSet]:
-    """Versions that each bounded library may have; empty if mmatune itself is not installed."""
+@dataclass(frozen=True)
+class Library:
+    """A library that mmatune is tested with in some versions only.
+
+    Args:
+        installed: its version; empty if it is not installed.
+        tested: the versions, as "<2.61,>=2.60".
+    """
+
+    name: str
+    installed: str
+    tested: str
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the installed version is one of them. A missing library fails elsewhere."""
+        return not self.installed or SpecifierSet(self.tested).contains(
+            self.installed, prereleases=True
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.installed or '(missing)'} (tested: {self.tested})"
+
+
+def libraries() -> list[Library]:
+    """All libraries whose version is bounded above; none if mmatune itself is not installed."""
     try:
         requirements = [Requirement(line) for line in requires("mmatune") or []]
     except PackageNotFoundError:
-        return {}
-    return {
-        one.name: one.specifier
+        return []
+    return [
+        Library(one.name, _installed(one.name), str(one.specifier))
         for one in requirements
         if one.marker is None and any(part.operator in _UPPER for part in one.specifier)
-    }
-
-
-def installed_versions() -> dict[str, str]:
-    """The version of mmatune and of each bounded library; one that is missing is left out."""
-    found = {}
-    for name in ("mmatune", *tested_versions()):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def untested_versions() -> list[str]:
-    """Libraries whose installed version is outside of what is tested, as "ray 3.0 (tested: <3)"."""
-    installed = installed_versions()
-    return [
-        f"{name} {installed[name]} (tested: {tested})"
-        for name, tested in tested_versions().items()
-        if name in installed and not tested.contains(installed[name], prereleases=True)
     ]
+
+
+def versions() -> dict[str, Any]:
+    """The version of mmatune, and of each of `libraries`, for ``--version --json``."""
+    found = {one.name: {"installed": one.installed, "tested": one.tested} for one in libraries()}
+    return {"mmatune": _installed("mmatune"), "libraries": found}
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

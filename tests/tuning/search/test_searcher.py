@@ -71,6 +71,47 @@ def test_the_database_does_not_wait_for_the_disk_also_when_gone_on_with(
         assert values == ["wal", 1]
 
 
+def test_the_study_s_metric_is_told() -> None:
+    search = StudySearch(
+        "s",
+        load_space("paper"),
+        sampler="random",
+        seed=0,
+        storage_url=optuna_storage_url(),
+        metric="ap",
+    )
+    search.suggest("full")
+    search.suggest("stopped")
+    search.on_trial_result("full", result(0.9, 60) | {"ap": 0.1})
+    search.on_trial_complete("full", result(math.nan, 300, full_budget=True) | {"ap": 0.2})
+    search.on_trial_complete("stopped", result(0.9, 60, done=True) | {"ap": 0.3})
+    assert [trial.value for trial in trials()] == [0.2, 0.3]
+    assert trials()[0].intermediate_values == {60: 0.1}
+
+
+def test_a_trial_that_was_told_as_failed_when_its_driver_died_is_added_again(
+    search: StudySearch,
+) -> None:
+    for name in ("goes on", "stopped", "fails", "resumed"):
+        search.suggest(name)
+    search.on_trial_result("goes on", result(0.5, 20))
+    study = optuna.load_study(study_name="s", storage=optuna_storage_url())
+    for number in range(3):
+        study.tell(number, state=TrialState.FAIL)
+    search.on_trial_result("goes on", result(0.6, 40))
+    search.on_trial_complete("goes on", result(0.7, 300, full_budget=True, done=True))
+    search.on_trial_complete("stopped", result(0.4, 60, done=True))
+    search.on_trial_complete("fails", None, error=True)
+    search.on_trial_complete("resumed", result(0.8, 300, full_budget=True, done=True))
+    failed, complete = [TrialState.FAIL] * 3, TrialState.COMPLETE
+    assert [trial.state for trial in trials()] == [*failed, complete, complete, TrialState.PRUNED]
+    first, second = trials()[4:]
+    assert (first.value, first.intermediate_values) == (0.7, {20: 0.5, 300: 0.7})
+    assert first.params == trials()[0].params
+    assert (first.user_attrs["resumed"], first.user_attrs["ray_trial"]) == (0, "goes on")
+    assert (second.user_attrs["resumed"], second.value) == (1, 0.4)
+
+
 def test_a_second_completion_changes_nothing(search: StudySearch) -> None:
     search.suggest("a")
     search.on_trial_complete("a", result(0.6, 60, done=True))

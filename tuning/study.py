@@ -113,7 +113,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
 
 
 def resume_study(plan: StudyPlan) -> StudyResult:
-    """Go on with a study whose driver died or was interrupted, see `resumption.read_plan`.
+    """Resume a study whose driver died or was interrupted, see `resumption.read_plan`.
 
     Trials that ended are not run again; the others go on from their last checkpoints, and the
     number of trials is what it was to be.
@@ -206,7 +206,7 @@ def _resources(
     packing = choose(measure(plan.dataset, folds, plan.space, plan.seed, on_gpu=on_gpu))
     resources = trial_resources(packing.gpus, plan.address, packing.memory)
     console.print(f"{resources.at_once} trials at once. {packing.reason}.", soft_wrap=True)
-    # Tags, for another cluster that the study goes on with may take another number.
+    # Tags, because the study may be resumed on another cluster, with other numbers.
     tags = {"gpus_per_trial": f"{packing.gpus:g}", "trials_at_once": str(resources.at_once)}
     record.set_tags(record.run_id, {**tags, "packing": packing.reason})
     return resources

@@ -147,7 +147,7 @@ def _check_disk(plan: StudyPlan, found: Forecast) -> None:
         ("--storage", found.checkpoint_bytes, Path(plan.storage) if plan.storage else home()),
     ):
         if "://" in str(plan.storage) and where == "--storage":
-            continue  # what a bucket has room for, nobody says
+            continue  # the free space of a bucket is not known
         there = next(path for path in (folder, *folder.parents) if path.exists())
         disk = os.stat(there).st_dev
         needed[disk] = needed.get(disk, 0) + size

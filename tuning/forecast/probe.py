@@ -60,7 +60,7 @@ class Probe:
     throughput: dict[int, float]
 
     def slowdown(self, at_once: int) -> float:
-        """How many times as long an epoch takes with so many on one device, at least once.
+        """How many times as long an epoch takes with ``at_once`` trials on one device; at least 1.
 
         Beyond what was measured, as with the most that was.
         """
@@ -192,7 +192,7 @@ def _gpu_bundle() -> tuple[list[dict[str, float]], float]:
 
 
 def part_of_a_gpu(trials: int) -> float:
-    """What each of so many gets. Ray counts ten thousandths: rounded up, the last had no room."""
+    """The share of each trial, rounded down to Ray's unit of 1/10,000, so that all of them fit."""
     return math.floor(10_000 / trials) / 10_000
 
 

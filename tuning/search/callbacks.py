@@ -99,9 +99,9 @@ class RecordTrials(Callback):
             self.record.log_metrics(self.record.run_id, {BEST: max(scores)}, step=self._over)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial failed and is to be tried again: no use where the disk has refused.
+        """End the search if a trial failed because the disk is full or read-only.
 
-        Every trial to come would fail in its turn, so the search ends here, to be gone on with.
+        Every other trial would fail in the same way. The study can be resumed once that is mended.
 
         Raises:
             OSError: what the disk said.

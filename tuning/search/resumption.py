@@ -67,7 +67,7 @@ class Progress:
 
 
 def save_plan(plan: StudyPlan) -> None:
-    """Keep what a study is asked to do, for whoever goes on with it."""
+    """Write what a study is asked to do, for a later process that resumes it."""
     document = {
         "data_hash": plan.dataset.content_hash,
         "mmatune_version": plan.tags()["mmatune_version"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from typing import Annotated
 
 import typer
 
@@ -20,8 +21,9 @@ from tuning.commands.serve import serve
 from tuning.commands.server import server
 from tuning.commands.train import train
 from tuning.commands.tune import tune
-from tuning.console import console, print_error, stdout_for_documents
+from tuning.console import console, print_error, print_json, stdout_for_documents
 from tuning.disk import refusals_named
+from tuning.libraries.versions import libraries, versions
 
 app = typer.Typer(
     name="mmatune",
@@ -30,6 +32,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_versions(asked: bool) -> None:
+    if asked:
+        lines = [f"mmatune {versions()['mmatune']}", *map(str, libraries())]
+        typer.echo("\n".join(lines))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_versions,
+            help="Print the version of mmatune, and of libraries the installed versions and those"
+            " that it is tested with; takes `--json`.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.add_typer(data.app, name="data")
 app.add_typer(folds.app, name="folds")
 app.command()(baselines)
@@ -53,8 +80,23 @@ def main() -> None:
     """Run the command line; exit code 2 and one clear line for anything the user can mend."""
     arguments = sys.argv[1:] or ["--help"]
     as_json = "--json" in arguments
+    if sorted(arguments) == ["--json", "--version"]:
+        print_json(versions())
+        sys.exit(0)
+    if not {"--help", "--version"} & set(arguments):
+        _warn_of_untested_versions()
     with stdout_for_documents() if as_json else nullcontext():
         _run(arguments, as_json=as_json)
+
+
+def _warn_of_untested_versions() -> None:
+    if untested := [str(one) for one in libraries() if not one.is_tested]:
+        console.print(
+            f"warning: not tested with {', '.join(untested)}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _run(arguments: list[str], *, as_json: bool) -> None:

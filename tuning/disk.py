@@ -1,7 +1,7 @@
-"""A disk that is full or read-only, whichever library ran into it.
+"""Errors of a disk that is full or read-only, whichever library raised them.
 
-Tune hands on a worker's error as text, SQLAlchemy, MLflow and Optuna wrap one another's: what they
-share is what the system or SQLite said.
+Ray Tune passes a worker's error on as text; SQLAlchemy, MLflow and Optuna wrap each other's. So we
+search the messages for the words of the operating system and of SQLite.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SQLITE = ("database or disk is full", "attempt to write a readonly database")
 
 
 def refusal(text: str) -> str:
-    """What a disk said as it refused, in the system's or SQLite's words; empty where none did."""
+    """The message of a full or read-only disk in a text; empty if there is none."""
     return next((said for said in (*_SYSTEM, *_SQLITE) if said in text), "")
 
 

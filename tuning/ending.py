@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-METRIC = "auc"  # what a study maximises: the mean over the development folds
+# What a study maximises unless its plan says otherwise: the mean AUC over the development folds.
+# It is also the metric of records that name none.
+DEFAULT_METRIC = "auc"
+METRIC = DEFAULT_METRIC  # its former name
 
 
 class Ending(StrEnum):
@@ -19,18 +22,21 @@ class Ending(StrEnum):
     KILLED = "killed"  # the study ended first: interrupted or crashed
 
 
-def ending(result: Mapping[str, Any] | None, *, error: bool = False) -> Ending:
+def ending(
+    result: Mapping[str, Any] | None, metric: str = DEFAULT_METRIC, *, error: bool = False
+) -> Ending:
     """How a trial that is over has ended.
 
     Args:
         result: the last thing the trial reported, None if it never did.
+        metric: the study's, whose score has to be finite.
         error: whether Ray Tune saw it raise or die.
     """
     if error:
         return Ending.FAILED
-    if not result or METRIC not in result:
+    if not result or metric not in result:
         return Ending.KILLED
-    if not math.isfinite(result[METRIC]):
+    if not math.isfinite(result[metric]):
         return Ending.FAILED
     if result["full_budget"]:
         return Ending.FINISHED

@@ -13,9 +13,10 @@ from tuning.console import console
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into Ray Tune's orderly stop; a second one is not held up.
+    """Turn the first Ctrl-C or SIGTERM into Ray Tune's orderly stop; the second one stops at once.
 
-    Ray Tune stops in order on SIGUSR1 (and would on SIGINT, but then nobody could tell afterwards).
+    Ray Tune stops in order on SIGUSR1. It also would on SIGINT, but then we could not tell
+    afterwards whether the user had asked for it.
 
     Yields:
         An event that is set once the user has asked to stop.

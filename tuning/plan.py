@@ -9,7 +9,9 @@ from typing import Literal
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
-from tuning.ending import METRIC
+from tuning.ending import DEFAULT_METRIC
+
+DEFAULT_SAMPLER = "tpe"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class StudyPlan:
             finds best, see `packing.choose`.
         address: of the Ray cluster; None is ``RAY_ADDRESS``, else this machine.
         metric: what the study maximises: the mean over the folds of this one of `METRICS`.
+        sampler: what chooses the points, an entry of `SAMPLERS`.
         storage: folder or address that all machines share; None is the home.
     """
 
@@ -38,7 +41,8 @@ class StudyPlan:
     gpus_per_trial: float | Literal["auto"] | None = None
     address: str | None = None
     storage: str | None = None
-    metric: str = METRIC
+    metric: str = DEFAULT_METRIC
+    sampler: str = DEFAULT_SAMPLER
 
     def tags(self) -> dict[str, str]:
         """What every run of the study is tagged with."""
@@ -49,6 +53,7 @@ class StudyPlan:
             "protocol": self.protocol.name,
             "space": self.space_name,
             "metric": self.metric,
+            "sampler": self.sampler,
             "seed": str(self.seed),
             "mmatune_version": importlib.metadata.version("mmatune"),
         }

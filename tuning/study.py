@@ -19,7 +19,7 @@ from tuning.cluster.session import Resources, ray_address, ray_session, trial_re
 from tuning.cluster.shared_storage import check_shared, check_writable, study_storage
 from tuning.console import console
 from tuning.disk import refusals_named
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
 from tuning.forecast.packing import AUTO, choose
 from tuning.forecast.probe import measure
 from tuning.home import artifact_root, is_embedded, study_folder
@@ -39,13 +39,15 @@ from tuning.report.attach import attach_folds, attach_report
 from tuning.search.baseline_cache import cached_evaluation
 from tuning.search.resumption import Progress, reopen, save_plan
 from tuning.search.run import pick_winner, search
+from tuning.search.samplers import SAMPLERS
 from tuning.search.worker import train_to_register
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.status import Status
 
-_PATIENCE = 300.0  # seconds that the end of a study waits for a tracking server that is away
+# The end of a study waits for so long for a tracking server that does not answer.
+MLFLOW_DRAIN_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,13 @@ def run_study(plan: StudyPlan) -> StudyResult:
     what a crash leaves is closed by the next study that starts.
 
     Raises:
-        InputError: the name is taken, the resources are not there, or the disk is full or
-            read-only: once that is mended, `resume_study` goes on.
+        InputError: the name is taken, the sampler unknown, the resources are not there, or the
+            disk is full or read-only: once that is mended, `resume_study` goes on.
     """
-    # A name that cannot be one, a storage or an address of no use: refused before all else.
+    # A name that cannot be one, an unknown sampler, a storage or an address of no use: refused
+    # before all else.
     study_folder(plan.name)
+    SAMPLERS[plan.sampler]
     check_writable(study_storage(plan.name, plan.storage))
     ray_address(plan.address)
     close_dead_studies()
@@ -109,7 +113,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
 
 
 def resume_study(plan: StudyPlan) -> StudyResult:
-    """Go on with a study whose driver died or was interrupted, see `resumption.read_plan`.
+    """Resume a study whose driver died or was interrupted, see `resumption.read_plan`.
 
     Trials that ended are not run again; the others go on from their last checkpoints, and the
     number of trials is what it was to be.
@@ -151,10 +155,10 @@ def _search_and_register(
             trials, interrupted = search(plan, folds, record, resources, table, progress)
         status.update("waiting until MLflow has the whole record ...")
         status.start()
-        record.wait(_PATIENCE)
+        record.wait(MLFLOW_DRAIN_TIMEOUT_S)
         runs = runs_of(record.client, record.experiment_id)
         rows = leaderboard_rows(runs)
-        winner = pick_winner(trials)
+        winner = pick_winner(trials, plan.metric)
         if winner is not None and not interrupted:
             status.update("training the winner on all development associations ...")
             configuration = plan.space.configuration(winner.config)
@@ -186,7 +190,7 @@ def _search_and_register(
     record.close(record.run_id, ended, reason="interrupted" if interrupted else "")
     if not interrupted:
         with console.status("drawing the report ..."):
-            record.wait(_PATIENCE)
+            record.wait(MLFLOW_DRAIN_TIMEOUT_S)
             attach_report(record, plan.name, plan.dataset)
     return StudyResult(plan, record.experiment_id, record.run_id, rows, registration, interrupted)
 
@@ -202,7 +206,7 @@ def _resources(
     packing = choose(measure(plan.dataset, folds, plan.space, plan.seed, on_gpu=on_gpu))
     resources = trial_resources(packing.gpus, plan.address, packing.memory)
     console.print(f"{resources.at_once} trials at once. {packing.reason}.", soft_wrap=True)
-    # Tags, for another cluster that the study goes on with may take another number.
+    # Tags, because the study may be resumed on another cluster, with other numbers.
     tags = {"gpus_per_trial": f"{packing.gpus:g}", "trials_at_once": str(resources.at_once)}
     record.set_tags(record.run_id, {**tags, "packing": packing.reason})
     return resources
@@ -219,7 +223,7 @@ def _describe(plan: StudyPlan, record: StudyRecord) -> None:
 def _record_baselines(
     plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord
 ) -> tuple[str, float]:
-    """Measure every baseline on the study's folds, a run each; the best one's name and AUC."""
+    """Measure every baseline on the study's folds, a run each; the best one's name and score."""
     done = "tags.kind = 'baseline' and tags.status = 'finished'"
     recorded = {run.info.run_name for run in runs_of(record.client, record.experiment_id, done)}
     scores = {}
@@ -229,7 +233,7 @@ def _record_baselines(
             summary = cached_evaluation(
                 name, plan.dataset, plan.protocol.name, plan.seed, folds
             ).summary()
-            scores[name] = summary[METRIC]
+            scores[name] = summary[plan.metric]
             if run_id is not None:
                 record.log_metrics(run_id, summary, step=0)
                 record.close(run_id, Ending.FINISHED)
@@ -241,12 +245,12 @@ def _record_baselines(
 def _card(
     plan: StudyPlan, winner: Any, configuration: Configuration, calibration: Calibration
 ) -> ModelCard:
-    spread = winner.last_result[f"{METRIC}_sd"]
+    spread = winner.last_result["auc_sd"]
     return ModelCard(
         model=plan.dataset.name,
         study=plan.name,
         protocol=plan.protocol,
-        development_auc=winner.last_result[METRIC],
+        development_auc=winner.last_result["auc"],
         development_auc_sd=None if math.isnan(spread) else spread,  # a single fold has none
         training="Trained on all development associations for the winner's full budget; the sealed"
         " part was not touched.",

@@ -23,3 +23,10 @@ from tuning.ending import Ending, ending
 )
 def test_ending(result: dict | None, error: bool, expected: Ending) -> None:
     assert ending(result, error=error) is expected
+
+
+def test_the_study_s_metric_decides() -> None:
+    result = {"auc": math.nan, "ap": 0.5, "full_budget": True}
+    assert ending(result, "ap") is Ending.FINISHED
+    assert ending(result) is Ending.FAILED
+    assert ending({"auc": 0.5, "full_budget": True}, "ap") is Ending.KILLED

@@ -165,8 +165,6 @@ def _train(
 
 
 def _searcher(strategy: Strategy, space: SearchSpace, seed: int, folder: Path) -> Any:
-    import optuna
-
     from tuning.search.searcher import StudySearch
 
     class AsComplete(StudySearch):
@@ -179,10 +177,9 @@ def _searcher(strategy: Strategy, space: SearchSpace, seed: int, folder: Path) -
             super().on_trial_complete(trial_id, finished, error)
 
     kind = AsComplete if strategy.stopped_as == "COMPLETE" else StudySearch
-    samplers = optuna.samplers
-    sampler = samplers.TPESampler(seed=seed) if strategy.tpe else samplers.RandomSampler(seed=seed)
+    sampler = "tpe" if strategy.tpe else "random"
     url = f"sqlite:///{folder / 'optuna.db'}"
-    return kind(f"{strategy.name}-{seed}", space, sampler=sampler, storage_url=url)
+    return kind(f"{strategy.name}-{seed}", space, sampler=sampler, seed=seed, storage_url=url)
 
 
 def _summary(runs: dict[tuple[str, int], list[Progress]], seeds: Sequence[int]) -> dict[str, Any]:

@@ -21,14 +21,23 @@ def cluster_capacity(address: str) -> dict[str, float]:
     Args:
         address: that Ray was joined at; ``local`` is a runtime of this process's own.
     """
-    import ray
+    import ray as untyped
 
-    now = ray.cluster_resources()
+    ray: Any = untyped
+    now: dict[str, float] = ray.cluster_resources()
     launched_from = LAUNCHED_FROM.expanduser()
     if address == "local" or not launched_from.is_file():
         return now
     most = largest(yaml.safe_load(launched_from.read_text(encoding="utf-8")))
     return {name: max(now.get(name, 0.0), most.get(name, 0.0)) for name in now | most}
+
+
+def nodes() -> list[dict[str, Any]]:
+    """The machines that the cluster has now, as `ray.nodes` describes them."""
+    import ray as untyped
+
+    ray: Any = untyped
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def largest(cluster: dict[str, Any]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from model.errors import InputError
 from tuning.cluster.capacity import cluster_capacity
-from tuning.replaced import replaced
+from tuning.libraries.ray_internals import listen_on_loopback
 
 # Read when Ray starts or is imported. A user's own setting wins.
 _ENVIRONMENT = {
@@ -63,7 +63,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        with _on_loopback() if address == "local" else nullcontext():
+        with listen_on_loopback() if address == "local" else nullcontext():
             ray.init(
                 address=address,
                 include_dashboard=False if address == "local" else None,
@@ -87,20 +87,6 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-@contextmanager
-def _on_loopback() -> Iterator[None]:
-    """A session that starts in here listens on 127.0.0.1 alone.
-
-    On Linux Ray listens on every address of the machine, without a password, and turns a loopback
-    address that it is given into the outer one. Where it believes itself on a system on which it
-    knows no clusters (macOS, Windows), it stays on loopback.
-    """
-    from ray._private import ray_constants
-
-    with replaced(ray_constants, "ENABLE_RAY_CLUSTER", False):
-        yield
 
 
 def ray_address(address: str | None) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from model.errors import InputError
+from tuning.cluster.capacity import nodes
 from tuning.cluster.session import Resources
 from tuning.console import console
 from tuning.home import study_folder
@@ -85,23 +86,27 @@ def check_shared(storage: str, resources: Resources) -> None:
 
     token = f".shared-{uuid.uuid4().hex}"
     filesystem, root = _writing(storage, token)
-    nodes = [node for node in ray.nodes() if node["Alive"]]
+    machines = nodes()
     ask = ray.remote(num_cpus=0, max_retries=0)(look)
     try:
         asked = {
             ask.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             ).remote(storage, token, node["NodeID"]): f"{node['NodeManagerAddress']}"
-            for node in nodes
+            for node in machines
         }
         _collect(filesystem, root, token, asked, _SECONDS_TO_ANSWER)
-        if not any(_fits(node["Resources"], resources) for node in nodes):
+        if not any(_fits(node["Resources"], resources) for node in machines):
             large = ask.options(num_cpus=resources.cpus, num_gpus=resources.gpus)
             with console.status("waiting for the first machine that is large enough ..."):
                 launched = {large.remote(storage, token, "launched"): "the new machine"}
                 _collect(filesystem, root, token, launched, _SECONDS_TO_START)
     finally:
-        for name in (token, *(f"{token}-{node['NodeID']}" for node in nodes), f"{token}-launched"):
+        for name in (
+            token,
+            *(f"{token}-{node['NodeID']}" for node in machines),
+            f"{token}-launched",
+        ):
             _remove(filesystem, f"{root}/{name}")
 
 

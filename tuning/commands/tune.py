@@ -81,6 +81,14 @@ def tune(
         str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
     ] = "full",
     trials: Annotated[int, typer.Option("--trials", min=1, help="Configurations to try.")] = 24,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            "--sampler",
+            help="What chooses the configurations: tpe (learns from trials), random, or one that an"
+            " installed package adds.",
+        ),
+    ] = "tpe",
     protocol: ProtocolOption = "honest",
     groups: GroupsOption = None,
     name: Annotated[
@@ -168,6 +176,7 @@ def tune(
         space=load_space(space),
         trials=trials,
         seed=seed,
+        sampler=sampler,
         gpus_per_trial=gpus_per_trial,
         address=address,
         storage=storage,

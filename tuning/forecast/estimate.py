@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -120,7 +118,6 @@ def _run(
     from tuning.search.scheduler import StudyScheduler
 
     scheduler = StudyScheduler(space)
-    (bracket,) = scheduler._brackets
     rungs = space.schedule.rungs(space.max_epochs)
     scores = None if rng is None else rng.normal(size=len(trials))
     epochs = busy = wall = 0.0
@@ -144,8 +141,7 @@ def _run(
         wall, number, epoch = heapq.heappop(clock)
         stops = epoch >= trials[number].epochs
         if scores is not None and epoch in rungs:
-            trial: Any = SimpleNamespace(trial_id=str(number))  # all that is read of it
-            decision = bracket.on_result(trial, epoch, float(scores[number]))
+            decision = scheduler.decide(str(number), epoch, float(scores[number]))
             stops |= decision == scheduler.STOP and not trials[number].is_spared
         if not stops:
             go_on(wall, number, epoch)

@@ -21,6 +21,7 @@ from tuning.forecast.packing import AUTO, choose, number_that_fits
 from tuning.forecast.probe import Probe, measure
 from tuning.home import home
 from tuning.plan import StudyPlan
+from tuning.search.samplers import SAMPLERS
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def look_ahead(plan: StudyPlan) -> Outlook:
     Starts no study: MLflow, Optuna and the home are as before.
 
     Raises:
-        InputError: GPUs that are not there, or memory or disk that would not do.
+        InputError: an unknown sampler, GPUs that are not there, or too little memory or disk.
     """
+    SAMPLERS[plan.sampler]
     if plan.storage:
         study_storage(plan.name, plan.storage)  # an address of no use is refused before all else
     folds = development_folds(plan.dataset, plan.protocol, plan.seed)
@@ -145,7 +147,7 @@ def _check_disk(plan: StudyPlan, found: Forecast) -> None:
         ("--storage", found.checkpoint_bytes, Path(plan.storage) if plan.storage else home()),
     ):
         if "://" in str(plan.storage) and where == "--storage":
-            continue  # what a bucket has room for, nobody says
+            continue  # the free space of a bucket is not known
         there = next(path for path in (folder, *folder.parents) if path.exists())
         disk = os.stat(there).st_dev
         needed[disk] = needed.get(disk, 0) + size

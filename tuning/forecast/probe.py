@@ -18,6 +18,7 @@ from model.evaluation.protocols import Fold
 from model.network.autoencoder import Configuration
 from search_spaces.sampling import sample_points
 from search_spaces.schema import SearchSpace
+from tuning.cluster.capacity import nodes
 from tuning.forecast.prober import Cost, Prober
 from tuning.search.worker import place
 
@@ -59,7 +60,7 @@ class Probe:
     throughput: dict[int, float]
 
     def slowdown(self, at_once: int) -> float:
-        """How many times as long an epoch takes with so many on one device, at least once.
+        """How many times as long an epoch takes with ``at_once`` trials on one device; at least 1.
 
         Beyond what was measured, as with the most that was.
         """
@@ -159,9 +160,7 @@ def _costs(
 
 def _share(node: str, gpu: float) -> dict[str, int]:
     """Cores and memory for the trials of one device of a machine."""
-    import ray
-
-    has = next(one["Resources"] for one in ray.nodes() if one["NodeID"] == node)
+    has = next(one["Resources"] for one in nodes() if one["NodeID"] == node)
     devices = has["GPU"] if gpu else 1.0
     return {
         "cores": max(1, int(has["CPU"] / devices)),
@@ -171,9 +170,10 @@ def _share(node: str, gpu: float) -> dict[str, int]:
 
 def _core_bundles() -> tuple[list[dict[str, float]], float]:
     """The places of the probe's processes, and the part of a GPU that each gets."""
-    import ray
+    import ray as untyped
 
-    cores = max(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
+    ray: Any = untyped
+    cores = max(node["Resources"].get("CPU", 0.0) for node in nodes())
     free = int(min(cores, ray.available_resources().get("CPU", 0.0), MOST_AT_ONCE))
     return [{"CPU": 1.0}] * max(1, free), 0.0
 
@@ -185,14 +185,14 @@ def _gpu_bundle() -> tuple[list[dict[str, float]], float]:
     with place({"CPU": 1.0, "GPU": 1.0}) as strategy:  # the machine may have to be launched first
         there: Any = ray.remote(num_cpus=1, num_gpus=1)(_nothing)
         ray.get(there.options(scheduling_strategy=strategy).remote())
-    machines = [node["Resources"] for node in ray.nodes() if node["Resources"].get("GPU")]
+    machines = [node["Resources"] for node in nodes() if node["Resources"].get("GPU")]
     cores = max(1, int(max(machine["CPU"] // machine["GPU"] for machine in machines)))
     processes = min(cores, MOST_AT_ONCE)
     return [{"CPU": float(processes), "GPU": 1.0}], part_of_a_gpu(processes)
 
 
 def part_of_a_gpu(trials: int) -> float:
-    """What each of so many gets. Ray counts ten thousandths: rounded up, the last had no room."""
+    """The share of each trial, rounded down to Ray's unit of 1/10,000, so that all of them fit."""
     return math.floor(10_000 / trials) / 10_000
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from tuning.ending import METRIC, Ending
 from tuning.home import is_embedded, tracking_uri
+from tuning.libraries.mlflow_internals import SHARED_VIEW_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 LEADERBOARD, TRIALS, CONFIRMED = "leaderboard", "trials", "confirmed"
-_TAG = "mlflow.sharedViewState."
 _SERVER = "http://127.0.0.1:5000"  # of `mmatune server`, unless it is told otherwise
 _AXES = 8  # of the parallel coordinates: names of more overlap
 _MIXED = "sampled_pairs.per_association"  # numbers and words: MLflow's chart leaves some runs out
@@ -55,7 +55,7 @@ def set_views(client: MlflowClient, experiment_id: str, parameters: Sequence[str
     """
     for key, (name, state) in _views(parameters).items():
         envelope = {"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)}
-        client.set_experiment_tag(experiment_id, f"{_TAG}{key}", json.dumps(envelope))
+        client.set_experiment_tag(experiment_id, f"{SHARED_VIEW_TAG}{key}", json.dumps(envelope))
 
 
 def _views(parameters: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:

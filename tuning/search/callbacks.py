@@ -9,11 +9,11 @@ from ray.tune import Callback
 
 from search_spaces.schema import SearchSpace
 from tuning.disk import refusal
-from tuning.ending import METRIC, Ending, ending
+from tuning.ending import DEFAULT_METRIC, Ending, ending
+from tuning.libraries.ray_internals import LOW_MEMORY, trial_number
 from tuning.live import LiveTable
 from tuning.record.leaderboard import PUBLISHED
 from tuning.record.recorder import BEST, StudyRecord
-from tuning.search.memory import LOW
 from tuning.search.resumption import RAY_TRIAL, Progress
 from tuning.search.snapshot import keep_snapshot
 
@@ -25,7 +25,8 @@ class RecordTrials(Callback):
         record: of the study.
         space: turns a trial's point into all parameters of its configuration.
         table: what the user looks at meanwhile.
-        progress: of a study that is gone on with.
+        progress: of a study that is resumed.
+        metric: the study's.
     """
 
     def __init__(
@@ -34,6 +35,8 @@ class RecordTrials(Callback):
         space: SearchSpace,
         table: LiveTable,
         progress: Progress | None = None,
+        *,
+        metric: str = DEFAULT_METRIC,
     ) -> None:
         self.record = record
         self.space = space
@@ -42,15 +45,15 @@ class RecordTrials(Callback):
         self._ended = set(self.run_ids)  # whose run is closed, or should be
         self._over = len(self._ended)
         self._epochs = progress.epochs if progress else {}
-        self.trials: list[Any] = []
+        self._score_name = metric
         self._staged: Path | None = None  # where Tune writes its snapshots first
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Ray Tune pickles its callbacks; a database connection and a terminal stay here.
-        return {}
-
     def get_state(self) -> None:
-        """Asked for when Tune has written a snapshot and before it uploads it: keep a copy."""
+        """Keep a copy of Ray Tune's snapshot.
+
+        Tune asks for the state of its callbacks, of which there is none here, when it has written
+        the rest of a snapshot and before it uploads it.
+        """
         if self._staged:
             keep_snapshot(self.record.tags["study"], self._staged)
 
@@ -62,10 +65,8 @@ class RecordTrials(Callback):
     def _open(self, trial: Any) -> None:
         if trial.trial_id in self.run_ids and trial.trial_id not in self._ended:
             return
-        # Ray Tune's tag begins with the trial's place in the order of suggestions.
-        number = int(trial.experiment_tag.split("_")[0])
         params = self.space.configuration(trial.config).dotted()
-        name = f"trial-{number:03d}"
+        name = f"trial-{trial_number(trial):03d}"
         if self.space.is_published(trial.config):
             name += PUBLISHED
         if trial.trial_id in self._ended:
@@ -88,16 +89,19 @@ class RecordTrials(Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Close the run of a trial that finished, was stopped early or diverged."""
-        self._close(trial, ending(trial.last_result))
-        ended = [one.last_result for one in trials]
-        scores = [one[METRIC] for one in ended if ending(one) is Ending.FINISHED]
+        self._close(trial, ending(trial.last_result, self._score_name))
+        scores = [
+            one.last_result[self._score_name]
+            for one in trials
+            if ending(one.last_result, self._score_name) is Ending.FINISHED
+        ]
         if scores:
             self.record.log_metrics(self.record.run_id, {BEST: max(scores)}, step=self._over)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A trial failed and is to be tried again: no use where the disk has refused.
+        """End the search if a trial failed because the disk is full or read-only.
 
-        Every trial to come would fail in its turn, so the search ends here, to be gone on with.
+        Every other trial would fail in the same way. The study can be resumed once that is mended.
 
         Raises:
             OSError: what the disk said.
@@ -113,10 +117,6 @@ class RecordTrials(Callback):
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Redraw."""
         self.table.refresh()
-
-    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-        """Keep Tune's own trials, which know more than the results it returns."""
-        self.trials = trials
 
     def _close(self, trial: Any, ended: Ending, *, reason: str = "") -> None:
         run_id = self.run_ids[trial.trial_id]
@@ -151,5 +151,5 @@ def _error(trial: Any) -> str:
 def _last_line(trial: Any) -> str:
     """The message of the exception."""
     lines = _error(trial).strip().splitlines()
-    telling = [line for line in lines if LOW in line] or lines
+    telling = [line for line in lines if LOW_MEMORY in line] or lines
     return telling[-1][:500] if telling else "the trial's process died"

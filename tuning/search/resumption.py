@@ -1,7 +1,8 @@
-"""Going on with a study whose driver died or was interrupted.
+"""Resuming a study whose driver died or was interrupted: what is known of it, and by whom.
 
-Ray Tune keeps the trials and their checkpoints, Optuna what was suggested; the plan is a file in
-the study's folder. Nobody keeps ASHA's rungs (ray #30838): they are filled again from the curves.
+Ray Tune's snapshot has the trials and their checkpoints, Optuna's database the suggestions, MLflow
+the curves; the plan is a file in the study's folder. ASHA's rungs are in none of them (ray #30838):
+the scheduler counts the curves again.
 """
 
 from __future__ import annotations
@@ -16,20 +17,25 @@ from model.errors import InputError
 from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
 from tuning.cluster.shared_storage import open_storage, study_storage
-from tuning.ending import METRIC, Ending
+from tuning.ending import DEFAULT_METRIC, Ending
 from tuning.home import optuna_storage_url, study_folder
-from tuning.plan import StudyPlan
+from tuning.plan import DEFAULT_SAMPLER, StudyPlan
 from tuning.record.recorder import StudyRecord, runs_of
 from tuning.record.spool import KEY
 
 if TYPE_CHECKING:
+    import optuna
     from mlflow import MlflowClient
 
 # Ray Tune's id of a trial: tag of its run, attribute of Optuna's trial.
 RAY_TRIAL = "ray_trial"
-AGAIN = "again"  # attribute of an Optuna trial: the number of the one it is suggested again for
+# Attributes of an Optuna trial: the number of the trial that it repeats the suggestion of, and of
+# the one that was told as failed and whose true end it holds.
+AGAIN, RESUMED = "again", "resumed"
 RAY_FOLDER = "ray"  # Ray Tune's, in the study's storage
-_FILE = "plan.json"
+_PLAN = "plan.json"
+_BEGUN = "begun"  # in Ray Tune's folder: the search has begun
+_POINT = "point"  # attribute of an Optuna trial: the point that it was enqueued with
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Progress:
 
 
 def save_plan(plan: StudyPlan) -> None:
-    """Keep what a study is asked to do, for whoever goes on with it."""
+    """Write what a study is asked to do, for a later process that resumes it."""
     document = {
         "data_hash": plan.dataset.content_hash,
         "mmatune_version": plan.tags()["mmatune_version"],
@@ -70,12 +76,14 @@ def save_plan(plan: StudyPlan) -> None:
         "space": plan.space.model_dump(),
         "trials": plan.trials,
         "seed": plan.seed,
+        "sampler": plan.sampler,
+        "metric": plan.metric,
         "gpus_per_trial": plan.gpus_per_trial,
         "storage": plan.storage,
     }
-    draft = study_folder(plan.name) / f"{_FILE}.draft"
+    draft = study_folder(plan.name) / f"{_PLAN}.draft"
     draft.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    draft.replace(study_folder(plan.name) / _FILE)
+    draft.replace(study_folder(plan.name) / _PLAN)
 
 
 def read_plan(name: str, dataset: AssociationDataset, address: str | None = None) -> StudyPlan:
@@ -88,7 +96,7 @@ def read_plan(name: str, dataset: AssociationDataset, address: str | None = None
         InputError: there is no such study in this home, it never began to search, or the data or
             the version of mmatune are others.
     """
-    path = study_folder(name) / _FILE
+    path = study_folder(name) / _PLAN
     document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     if document is None or not _has_begun(study_storage(name, document["storage"])):
         raise InputError(
@@ -104,6 +112,9 @@ def read_plan(name: str, dataset: AssociationDataset, address: str | None = None
         space=SearchSpace.model_validate(document["space"]),
         trials=document["trials"],
         seed=document["seed"],
+        # Earlier versions wrote neither.
+        sampler=document.get("sampler", DEFAULT_SAMPLER),
+        metric=document.get("metric", DEFAULT_METRIC),
         gpus_per_trial=document["gpus_per_trial"],
         address=address,
         storage=document["storage"],
@@ -143,7 +154,7 @@ def reopen(client: MlflowClient, plan: StudyPlan) -> tuple[StudyRecord, Progress
     points = [
         Point(trial, point.step, point.value, point.timestamp)
         for trial, run in trials.items()
-        for point in client.get_metric_history(run.info.run_id, METRIC)
+        for point in client.get_metric_history(run.info.run_id, plan.metric)
     ]
     record = StudyRecord(client, experiment.experiment_id, own.info.run_id, plan.tags())
     return record, Progress(
@@ -152,18 +163,32 @@ def reopen(client: MlflowClient, plan: StudyPlan) -> tuple[StudyRecord, Progress
     )
 
 
-def begin_unknown_anew(
-    study: str, record: StudyRecord, progress: Progress, known: Collection[str]
-) -> Progress:
-    """Forget trials that began after Ray Tune's last snapshot; the same is suggested again.
-
-    Ray Tune writes a snapshot every ten seconds and at every checkpoint. When the driver dies it
-    may not know of a trial that has a suggestion of Optuna's and a run of MLflow's already, and
-    begins another in its place. So the run is deleted, and the suggestion, which may be a starting
-    point that nobody else makes, is to come once more.
+def tracked_trials(folder: str) -> set[str]:
+    """Trials in Ray Tune's last snapshot of a search, by its id; none if it wrote none.
 
     Args:
-        known: the trials in the snapshot, by Ray Tune's id.
+        folder: of the search in the study's storage, a path or an address.
+    """
+    from ray.tune import ExperimentAnalysis
+
+    try:
+        return {trial.trial_id for trial in ExperimentAnalysis(folder).trials}
+    except ValueError:  # there is no snapshot
+        return set()
+
+
+def requeue_untracked_trials(
+    study: str, record: StudyRecord, progress: Progress, tracked: Collection[str]
+) -> Progress:
+    """Forget trials that are not in Ray Tune's last snapshot, and enqueue their points once more.
+
+    Ray Tune writes a snapshot every ten seconds and at every checkpoint. A trial that began after
+    the last one has a suggestion in Optuna and a run in MLflow, but Ray Tune starts another trial
+    in its place. So the run is deleted and the suggestion repeated: it may be a starting point of
+    the space, which no sampler would suggest again.
+
+    Args:
+        tracked: the trials in the snapshot, see `tracked_trials`.
 
     Returns:
         The progress of those.
@@ -171,23 +196,49 @@ def begin_unknown_anew(
     import optuna
     from optuna.trial import TrialState
 
-    for trial in progress.runs.keys() - known:
-        record.delete(progress.runs[trial])
+    for trial_id in progress.runs.keys() - tracked:
+        record.delete(progress.runs[trial_id])
     suggestions = optuna.load_study(study_name=study, storage=optuna_storage_url())
-    suggested = suggestions.get_trials(deepcopy=False)
-    again = {one.user_attrs.get(AGAIN) for one in suggested}
-    for one in suggested:
-        begun = one.state in (TrialState.RUNNING, TrialState.FAIL)
-        if begun and one.user_attrs.get(RAY_TRIAL) not in known and one.number not in again:
-            if one.state is TrialState.RUNNING:
-                suggestions.tell(one.number, state=TrialState.FAIL)
-            # It may have been cut off before all of a starting point was suggested.
-            params = {**one.system_attrs.get("fixed_params", {}), **one.params}
-            suggestions.enqueue_trial(params, user_attrs={AGAIN: one.number})
+    trials = suggestions.get_trials(deepcopy=False)
+    repeated = {trial.user_attrs.get(AGAIN) for trial in trials}
+    for trial in trials:
+        is_open = trial.state in (TrialState.RUNNING, TrialState.FAIL)
+        is_tracked = trial.user_attrs.get(RAY_TRIAL) in tracked
+        if not is_open or is_tracked or trial.number in repeated:
+            continue
+        if trial.state is TrialState.RUNNING:
+            suggestions.tell(trial.number, state=TrialState.FAIL)
+        # The driver may have died before Optuna had suggested all of an enqueued point.
+        point = {**trial.user_attrs.get(_POINT, {}), **trial.params}
+        enqueue(suggestions, point, **{AGAIN: trial.number})
     return Progress(
-        {trial: run for trial, run in progress.runs.items() if trial in known},
-        tuple(point for point in progress.points if point.ray_trial in known),
+        {trial_id: run for trial_id, run in progress.runs.items() if trial_id in tracked},
+        tuple(point for point in progress.points if point.ray_trial in tracked),
     )
+
+
+def enqueue(study: optuna.Study, point: Mapping[str, Any], **attributes: Any) -> None:
+    """Have Optuna suggest a point before it asks the sampler; the trial's attributes hold it."""
+    study.enqueue_trial(dict(point), user_attrs={_POINT: dict(point), **attributes})
+
+
+def number_suggested(study: optuna.Study) -> int:
+    """How many points Optuna has suggested for trials, each as often as it did."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    return sum(
+        trial.state is not TrialState.WAITING and RESUMED not in trial.user_attrs
+        for trial in trials
+    )
+
+
+def mark_begun(storage: str) -> None:
+    """Note in the study's storage that the search has begun: from here on it can be resumed."""
+    filesystem, root = open_storage(storage)
+    filesystem.create_dir(f"{root}/{RAY_FOLDER}", recursive=True)
+    with filesystem.open_output_stream(f"{root}/{RAY_FOLDER}/{_BEGUN}"):
+        pass
 
 
 def _has_begun(storage: str) -> bool:
@@ -195,7 +246,7 @@ def _has_begun(storage: str) -> bool:
 
     try:
         filesystem, root = open_storage(storage)
-        (found,) = filesystem.get_file_info([f"{root}/{RAY_FOLDER}/tuner.pkl"])
+        (found,) = filesystem.get_file_info([f"{root}/{RAY_FOLDER}/{_BEGUN}"])
     except OSError as error:
         raise InputError(f"{storage} does not answer: {error}", where="--storage") from error
     return bool(found.type == FileType.File)

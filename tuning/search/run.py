@@ -10,21 +10,30 @@ from typing import Any
 from model.evaluation.protocols import Fold
 from tuning.cluster.session import Resources
 from tuning.cluster.shared_storage import study_storage
-from tuning.ending import METRIC, Ending, ending
+from tuning.ending import DEFAULT_METRIC, Ending, ending
 from tuning.home import optuna_storage_url
 from tuning.interrupt import interruptible
+from tuning.libraries.ray_internals import retry_pending_trials, treat_oom_kill_as_actor_death
 from tuning.live import LiveTable
 from tuning.plan import StudyPlan
 from tuning.record.recorder import StudyRecord
 from tuning.search.callbacks import RecordTrials
-from tuning.search.memory import killed_for_memory_is_dead
-from tuning.search.resumption import RAY_FOLDER, Progress, begin_unknown_anew
+from tuning.search.resumption import (
+    RAY_FOLDER,
+    Progress,
+    mark_begun,
+    requeue_untracked_trials,
+    tracked_trials,
+)
 from tuning.search.snapshot import put_back_snapshot
-from tuning.search.waiting_trials import waiting_trials_are_tried_again
 
-# Seconds without a report after which a trial is killed: ten epochs of the largest networks that
+# A trial that reports nothing for so long is killed: ten epochs of the largest networks that
 # anybody searches on take minutes.
-_PATIENCE = 1800.0
+HANG_TIMEOUT_S = 1800.0
+
+# A lost worker is no fault of the configuration, and one loss can count twice: Ray may start the
+# trial once more on a machine that it does not know to be gone.
+_MAX_FAILURES = 3
 
 
 def search(
@@ -38,11 +47,11 @@ def search(
     """Let Ray Tune run the trials.
 
     Args:
-        progress: of a study that is gone on with; its finished trials are not run again, the
-            others go on from their last checkpoints.
+        progress: of a study that is resumed; its finished trials are not run again, the others go
+            on from their last checkpoints.
 
     Returns:
-        Tune's trials, in the order they were suggested, and whether the user interrupted them.
+        Tune's trials, and whether the user interrupted them.
     """
     # Ray reads its settings from the environment when it is imported: not before the session.
     import optuna
@@ -53,66 +62,61 @@ def search(
     from tuning.search.trial import run_trial
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = study_storage(plan.name, plan.storage)
+    folder = f"{storage}/{RAY_FOLDER}"
+    resumed = progress is not None
     trainable = tune.with_parameters(
         run_trial,
         dataset=plan.dataset,
         folds=folds,
         space=plan.space,
         seed=plan.seed,
-        patience=_PATIENCE,
+        metric=plan.metric,
+        hang_timeout_s=HANG_TIMEOUT_S,
     )
-    trainable = tune.with_resources(trainable, tune.PlacementGroupFactory([resources.bundle]))
-    storage = study_storage(plan.name, plan.storage)
-    # Ray Tune prints a banner to stdout, where only a command's one document belongs.
     with (
+        # Ray Tune prints a banner to stdout, where only a command's one document belongs.
         redirect_stdout(io.StringIO()),
-        killed_for_memory_is_dead(),
-        waiting_trials_are_tried_again(),
+        treat_oom_kill_as_actor_death(),
+        retry_pending_trials(),
         interruptible() as asked,
     ):
-        if progress:
-            put_back_snapshot(plan.name, f"{storage}/{RAY_FOLDER}")
-            tuner = tune.Tuner.restore(f"{storage}/{RAY_FOLDER}", trainable)
-            restored: Any = tuner._local_tuner
-            known = {trial.trial_id for trial in restored._experiment_analysis.trials}
-            progress = begin_unknown_anew(plan.name, record, progress, known)
-            callback = RecordTrials(record, plan.space, table, progress)
-            # Ray Tune would take the pickled ones: rungs that are empty, a record without a client.
-            restored._tune_config.scheduler = StudyScheduler(plan.space, progress.points)
-            restored._run_config.callbacks = [callback]
-            tuner.fit()
-            return callback.trials, asked.is_set()
-        callback = RecordTrials(record, plan.space, table)
-        tuner = tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=StudySearch(
-                    plan.name,
-                    plan.space,
-                    sampler=optuna.samplers.TPESampler(seed=plan.seed),
-                    storage_url=optuna_storage_url(),
-                ),
-                scheduler=StudyScheduler(plan.space),
-                num_samples=plan.trials,
-                max_concurrent_trials=resources.at_once,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name=RAY_FOLDER,
-                storage_path=storage,
-                callbacks=[callback],
-                verbose=0,
-                # A lost worker is no fault of the configuration, and one loss can count twice: Ray
-                # may start the trial once more on a machine that it does not know to be gone.
-                failure_config=tune.FailureConfig(max_failures=3),
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-            ),
+        if progress is not None:
+            put_back_snapshot(plan.name, folder)
+            progress = requeue_untracked_trials(plan.name, record, progress, tracked_trials(folder))
+        searcher = StudySearch(
+            plan.name,
+            plan.space,
+            sampler=plan.sampler,
+            seed=plan.seed,
+            storage_url=optuna_storage_url(),
+            metric=plan.metric,
+            resumed=resumed,
         )
-        tuner.fit()
-    return callback.trials, asked.is_set()
+        points = progress.points if progress else ()
+        mark_begun(storage)
+        # `tune.Tuner` would restore a pickled scheduler and pickled callbacks with its snapshot:
+        # rungs that are empty, a record without a client. `tune.run` takes those that it is given.
+        analysis = tune.run(
+            tune.with_resources(trainable, tune.PlacementGroupFactory([resources.bundle])),
+            name=RAY_FOLDER,
+            storage_path=storage,
+            resume=resumed,
+            num_samples=plan.trials,
+            search_alg=searcher,
+            scheduler=StudyScheduler(plan.space, points, metric=plan.metric),
+            callbacks=[RecordTrials(record, plan.space, table, progress, metric=plan.metric)],
+            max_concurrent_trials=resources.at_once,
+            reuse_actors=True,
+            max_failures=_MAX_FAILURES,
+            raise_on_failed_trial=False,
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+            verbose=0,
+        )
+    return analysis.trials, asked.is_set()
 
 
-def pick_winner(trials: Sequence[Any]) -> Any | None:
+def pick_winner(trials: Sequence[Any], metric: str = DEFAULT_METRIC) -> Any | None:
     """The Tune trial with the best score at full budget, None where there is none.
 
     A trial that was stopped early cannot win, however well it stood when it was.
@@ -120,6 +124,6 @@ def pick_winner(trials: Sequence[Any]) -> Any | None:
     finished = [
         trial
         for trial in trials
-        if trial.status == "TERMINATED" and ending(trial.last_result) is Ending.FINISHED
+        if trial.status == "TERMINATED" and ending(trial.last_result, metric) is Ending.FINISHED
     ]
-    return max(finished, key=lambda trial: trial.last_result[METRIC], default=None)
+    return max(finished, key=lambda trial: trial.last_result[metric], default=None)

@@ -10,69 +10,98 @@ from typing import Any
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from search_spaces.schema import SearchSpace
-from tuning.cluster.sharing import gives_way
-from tuning.ending import METRIC
+from tuning.cluster.sharing import should_yield_slot
+from tuning.ending import DEFAULT_METRIC
+from tuning.libraries.ray_internals import (
+    allow_new_trials,
+    pause_new_trials,
+    reuse_process,
+    save_trial_state,
+)
 from tuning.search.resumption import Point
 
-# Seconds without a new trial after a place was given back. The place is free when its process has
-# gone; Ray tries what waits once a second, and what is new at once: a new trial would be first.
-_HOLDS_BACK = 2.5
+# After this job has given a slot back, it starts no trial for so long. The slot becomes free when
+# the trial's process has ended. Ray retries queued placement groups once a second but places new
+# ones at once, so a new trial of ours would overtake the study that waits.
+YIELD_PAUSE_S = 2.5
+
+_NO_CONTROLLER: Any = None  # of Ray Tune's, where ASHA alone is asked
 
 
 class StudyScheduler(AsyncHyperBandScheduler):
     """ASHA over epochs (Li et al. 2020), in one bracket.
 
-    A trial of the published settings always gets its full budget, for it is what a user compares
-    the winner with, and a score from an early rung is not its score. It counts in its rungs like
-    any other trial.
+    A trial of the published settings always gets its full budget: users compare the winner with it,
+    and a score from an early rung is not its score. It counts in its rungs like any other trial.
 
     Args:
-        points: of the trials of a study that is gone on with, in the order they were measured.
+        metric: of a trial's results, to be maximised.
+        points: of the trials of a study that is resumed, in the order they were measured.
     """
 
-    def __init__(self, space: SearchSpace, points: Iterable[Point] = ()) -> None:
+    def __init__(
+        self, space: SearchSpace, points: Iterable[Point] = (), metric: str = DEFAULT_METRIC
+    ) -> None:
         super().__init__(
             time_attr="epoch",
-            metric=METRIC,
+            metric=metric,
             mode="max",
             max_t=space.max_epochs,
             grace_period=space.schedule.first_rung,
             reduction_factor=space.schedule.reduction_factor,
         )
         self._space = space
-        self._held_back_until = 0.0
-        (bracket,) = self._brackets
+        self._score_name = metric
+        # New trials are allowed in the first step: Ray Tune restores a pause with its snapshot.
+        self._paused, self._paused_until = True, 0.0
+        # Nobody saves ASHA's rungs, so the results of the study so far are counted again.
         for point in points:
-            trial: Any = SimpleNamespace(trial_id=point.ray_trial)  # all that is read of it
-            bracket.on_result(trial, point.epoch, point.score)
+            trial = self._added(point.ray_trial)
+            self.on_trial_complete(
+                _NO_CONTROLLER, trial, {"epoch": point.epoch, metric: point.score}
+            )
 
-    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Have Ray Tune save that it failed, which it omits where the trial's process has died."""
-        super().on_trial_error(tune_controller, trial)
-        tune_controller._mark_trial_to_checkpoint(trial)
+    def decide(self, trial_id: str, epoch: int, score: float) -> str:
+        """Whether ASHA has a trial go on or stop; the trial counts in its rung, none is spared."""
+        result = {"epoch": epoch, self._score_name: score}
+        return str(super().on_trial_result(_NO_CONTROLLER, self._added(trial_id), result))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Stop the trial unless its score at the rung is among the best of those seen there."""
-        action = super().on_trial_result(tune_controller, trial, result)
+        action: str = super().on_trial_result(tune_controller, trial, result)
         spared = self._space.is_published(trial.config) and not result["full_budget"]
         return self.CONTINUE if spared else action
 
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Have Ray Tune save that the trial failed, which it omits if the process has died."""
+        super().on_trial_error(tune_controller, trial)
+        save_trial_state(tune_controller, trial)
+
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Count the trial, and give its place back where another study of the cluster waits."""
+        """Count the trial, then keep its slot or give it back to another study of the cluster.
+
+        A slot that is kept goes to the next trial with the process in it. To give it back, the
+        process ends, and no new trial starts until Ray has placed the trial that waits for it.
+        """
         super().on_trial_complete(tune_controller, trial, result)
         if tune_controller is None:  # the benchmark searches without Ray
             return
-        given = time.monotonic() < self._held_back_until  # a place, which nobody has taken yet
-        yields = not given and gives_way()
-        # Read by Ray Tune just after this: whether the next trial gets the process of this one.
-        tune_controller._reuse_actors = not yields
+        # One slot at a time: during a pause the last one may not have been taken yet.
+        yields = time.monotonic() >= self._paused_until and should_yield_slot()
+        reuse_process(tune_controller, not yields)
         if yields:
-            tune_controller._max_pending_trials = 0
-            self._held_back_until = time.monotonic() + _HOLDS_BACK
+            pause_new_trials(tune_controller)
+            self._paused, self._paused_until = True, time.monotonic() + YIELD_PAUSE_S
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """As ASHA does, which is asked in every step; new trials begin again after a while."""
-        if 0 < self._held_back_until < time.monotonic():
-            tune_controller._tune_controller.update_max_pending_trials()  # to what it was
-            self._held_back_until = 0.0
+        """As ASHA does. Ray Tune asks in every step, so a pause that is over ends here."""
+        if self._paused and time.monotonic() >= self._paused_until:
+            allow_new_trials(tune_controller)
+            self._paused = False
         return super().choose_trial_to_run(tune_controller)
+
+    def _added(self, trial_id: str) -> Any:
+        """In place of Ray Tune's trial, of which ASHA reads the id only; ASHA knows it already."""
+        trial: Any = SimpleNamespace(trial_id=trial_id)
+        self.on_trial_add(_NO_CONTROLLER, trial)
+        return trial

@@ -1,134 +1,167 @@
-"""The searcher: Optuna's TPE behind Ray Tune, with a true record of how each trial ended."""
+"""The searcher: asks Optuna for Ray Tune's trials, and tells it how each of them ended."""
 
 from __future__ import annotations
 
 import math
+import pickle
 import sqlite3
 import warnings
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler
-from optuna.trial import Trial, TrialState
-from ray.tune.search.optuna import OptunaSearch
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, Trial, TrialState
+from ray.tune.search import Searcher
 
 from search_spaces.distributions import distributions
 from search_spaces.schema import SearchSpace
-from tuning.ending import METRIC, Ending, ending
-from tuning.search.resumption import RAY_TRIAL
+from tuning.ending import DEFAULT_METRIC, Ending, ending
+from tuning.search.resumption import RAY_TRIAL, RESUMED, enqueue, number_suggested
+from tuning.search.samplers import SAMPLERS, sampler_seed
+
+_TOLD = {
+    Ending.FINISHED: TrialState.COMPLETE,
+    Ending.STOPPED: TrialState.PRUNED,
+    Ending.FAILED: TrialState.FAIL,
+    Ending.KILLED: TrialState.FAIL,
+}
 
 
-class _Unhurried(sqlite3.Connection):
-    """Leaves it to the system when to write to the disk.
+class RelaxedSyncConnection(sqlite3.Connection):
+    """A connection to SQLite that does not wait for the disk after each transaction.
 
-    A suggestion is one transaction for each parameter, and the driver would wait for the disk after
-    each. The death of the process loses nothing so; a power cut may lose the last seconds, as it
-    may of Ray Tune's state and of the record, and never the database.
+    A suggestion is one transaction for each parameter, and the driver would wait for all of them.
+    If the process dies, nothing is lost. A power cut may lose the last seconds, as it may of Ray
+    Tune's state and of the record, but it does not damage the database.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        with suppress(sqlite3.OperationalError):  # somebody else uses the database: as it is, then
+        # Refused while another process uses the database, which then stays as it is.
+        with suppress(sqlite3.OperationalError):
             self.execute("PRAGMA journal_mode=WAL")
             self.execute("PRAGMA synchronous=NORMAL")
 
 
-class StudySearch(OptunaSearch):
-    """`OptunaSearch` that tells Optuna what happened.
+class StudySearch(Searcher):
+    """Suggests points by Optuna, and keeps a true record of how each trial ended.
 
-    The stock class tells a trial that was stopped early as complete, with the score of its last
-    rung, and leaves one whose score is NaN running for ever. Here a trial is COMPLETE with its
-    score at full budget, PRUNED with its curve, or FAIL.
+    A trial is COMPLETE with its score at full budget, PRUNED with its curve, or FAIL. Ray's own
+    `OptunaSearch` tells a trial that was stopped early as complete, with the score of its last
+    rung, and leaves one whose score is NaN running for ever.
 
     Args:
-        study: name of the Optuna study; it is made, and must not exist yet.
+        study: name of the Optuna study.
         space: what to search; its starting points are evaluated first.
-        sampler: Optuna's; the study's is TPE.
+        sampler: what chooses the points, an entry of `SAMPLERS`.
+        seed: of the sampler.
         storage_url: Optuna's SQLite database.
+        metric: of a trial's results, to be maximised.
+        resumed: the Optuna study exists, and knows the starting points already.
     """
 
     def __init__(
-        self, study: str, space: SearchSpace, *, sampler: BaseSampler, storage_url: str
+        self,
+        study: str,
+        space: SearchSpace,
+        *,
+        sampler: str,
+        seed: int,
+        storage_url: str,
+        metric: str = DEFAULT_METRIC,
+        resumed: bool = False,
     ) -> None:
-        super().__init__(
-            space=distributions(space),
-            metric=METRIC,
-            mode="max",
-            points_to_evaluate=space.start_points(),
-            sampler=sampler,
+        super().__init__(metric=metric, mode="max")
+        self._score_name = metric
+        self._distributions = distributions(space)
+        self._trials: dict[str, Trial] = {}  # by Ray Tune's id
+        self._ended: set[str] = set()
+        self._study = optuna.create_study(
             study_name=study,
             storage=optuna.storages.RDBStorage(
-                storage_url, engine_kwargs={"connect_args": {"factory": _Unhurried}}
+                storage_url, engine_kwargs={"connect_args": {"factory": RelaxedSyncConnection}}
             ),
+            pruner=optuna.pruners.NopPruner(),
+            direction="maximize",
+            load_if_exists=True,
         )
+        self._suggested = number_suggested(self._study)
+        self._study.sampler = SAMPLERS[sampler](sampler_seed(seed, self._suggested), space)
+        if not resumed:
+            for point in space.start_points():
+                enqueue(self._study, point)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """As Optuna asks; its trial says for which of Ray Tune's trials that was."""
-        suggested: dict[str, Any] | None = super().suggest(trial_id)
-        if suggested is not None:
-            self._ot_trials[trial_id].set_user_attr(RAY_TRIAL, trial_id)
-        return suggested
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """The next point; Optuna's trial says for which of Ray Tune's trials it is."""
+        if trial_id not in self._trials:
+            self._trials[trial_id] = self._study.ask(self._distributions)
+            self._suggested += 1
+            self._trials[trial_id].set_user_attr(RAY_TRIAL, trial_id)
+        return self._trials[trial_id].params
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record one point of the trial's curve, with the epoch as its step."""
         # Ray Tune gives the last result of a trial that ended by itself a second time, as done.
-        if math.isfinite(result[METRIC]) and not result.get("done"):
-            self._report(self._ot_trials[trial_id], result)
+        if math.isfinite(result[self._score_name]) and not result.get("done"):
+            self._report(self._trials[trial_id], result)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Record how the trial ended."""
-        if trial_id in self._completed_trials:
+        if trial_id in self._ended:
             return
-        self._completed_trials.add(trial_id)
-        assert self._ot_study is not None  # made by __init__, for a space is given
-        trial = self._ot_trials[trial_id]
-        ended = ending(result, error=error)
-        if self._state(trial).is_finished():
-            self._tell_anew(trial, ended, result)
-            return
-        if ended is Ending.FINISHED:
+        self._ended.add(trial_id)
+        trial = self._trials[trial_id]
+        ended = ending(result, self._score_name, error=error)
+        if ended is Ending.STOPPED:
             assert result is not None
-            self._ot_study.tell(trial, result[METRIC])
-        elif ended is Ending.STOPPED:
+            self._report(trial, result)  # Ray Tune gives the result that stopped it only here
+        score = result[self._score_name] if result and ended is Ending.FINISHED else None
+        state = _TOLD[ended]
+        known = self._study.tell(trial, score, state=state, skip_if_finished=True)
+        if known.state is not state:
             assert result is not None
-            # The result at which the scheduler stopped it comes here alone.
-            self._report(trial, result)
-            self._ot_study.tell(trial, state=TrialState.PRUNED)
-        else:
-            self._ot_study.tell(trial, state=TrialState.FAIL)
+            self._add_again(known, state, result)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write the state, that of the sampler included, for Ray Tune's snapshot."""
+        Path(checkpoint_path).write_bytes(pickle.dumps(self.__dict__))
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Go on from a snapshot, but with a new sampler if the snapshot's one is behind.
+
+        The driver may have died after suggestions that are not in the snapshot: the sampler in it
+        would draw the same points once more.
+        """
+        sampler, suggested = self._study.sampler, self._suggested
+        self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
+        if self._suggested != suggested:
+            self._study.sampler, self._suggested = sampler, suggested
 
     def _report(self, trial: Trial, result: dict[str, Any]) -> None:
-        # After a fault some epochs are measured again; Optuna keeps the first value, and warns.
-        if not self._state(trial).is_finished():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
-                trial.report(result[METRIC], result["epoch"])
+        # After a fault some epochs are measured again; Optuna keeps the first value, and warns. A
+        # trial that was told as failed when an earlier driver died takes no more points.
+        with warnings.catch_warnings(), suppress(UpdateFinishedTrialError):
+            warnings.simplefilter("ignore", UserWarning)
+            trial.report(result[self._score_name], result["epoch"])
 
-    def _state(self, trial: Trial) -> TrialState:
-        assert self._ot_study is not None
-        return self._ot_study._storage.get_trial(trial._trial_id).state
+    def _add_again(self, known: FrozenTrial, state: TrialState, result: dict[str, Any]) -> None:
+        """Record the true end of a trial that was told as failed when an earlier driver died.
 
-    def _tell_anew(self, trial: Trial, ended: Ending, result: dict[str, Any] | None) -> None:
-        """A trial that was told as failed when the driver died, and went on in a later one.
-
-        Optuna never changes what it was told: the trial is added again, and says which it was.
+        Optuna never changes a trial that has ended. So the trial is added once more, and names the
+        one that it stands for.
         """
-        assert self._ot_study is not None
-        if ended not in (Ending.FINISHED, Ending.STOPPED):
-            return  # failed it is
-        assert result is not None
-        known = self._ot_study._storage.get_trial(trial._trial_id)
-        finished = ended is Ending.FINISHED
-        self._ot_study.add_trial(
+        score = result[self._score_name]
+        self._study.add_trial(
             optuna.trial.create_trial(
-                state=TrialState.COMPLETE if finished else TrialState.PRUNED,
-                value=result[METRIC],
+                state=state,
+                value=score,
                 params=known.params,
                 distributions=known.distributions,
-                intermediate_values={**known.intermediate_values, result["epoch"]: result[METRIC]},
-                user_attrs={**known.user_attrs, "resumed": known.number},
+                intermediate_values={**known.intermediate_values, result["epoch"]: score},
+                user_attrs={**known.user_attrs, RESUMED: known.number},
             )
         )

@@ -1,8 +1,8 @@
-"""A whole copy of Ray Tune's last snapshot of a search, for a disk that fills while it is written.
+"""A second copy of Ray Tune's last snapshot of a search, so that one of the two is always whole.
 
-Tune writes a snapshot over the one before. On a full disk, or cut by a death in the middle, that
-leaves half of one and nothing to go on from. The copy is made before Tune uploads the same files,
-and takes the place of the one before when it is whole.
+Tune overwrites its snapshot. If the disk is full, or the process dies while it writes, half of a
+snapshot is left and the search cannot be resumed. Our copy is made before Tune uploads the same
+files, and replaces the copy before it in one step.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def keep_snapshot(study: str, staged: Path) -> None:
         if path.is_file():
             with (draft / path.name).open("wb") as file:
                 file.write(path.read_bytes())
-                # A machine that loses its power must not leave an empty one instead of a whole.
+                # Without this a power cut could leave an empty file under the final name.
                 os.fsync(file.fileno())
     if kept.exists():
         kept.rename(before)
@@ -41,14 +41,14 @@ def keep_snapshot(study: str, staged: Path) -> None:
 
 
 def put_back_snapshot(study: str, folder: str) -> None:
-    """Write the copy over what the storage has, which is older or the same, or half of it.
+    """Write our copy over the storage's, which is the same, older, or incomplete.
 
     Args:
         folder: of the search in the study's storage, a path or an address.
     """
     kept = study_folder(study) / _FOLDER
     if not kept.exists():
-        return  # the driver died before Tune's first
+        return  # the driver died before Tune wrote one
     filesystem, root = open_storage(folder)
     for path in kept.iterdir():
         with filesystem.open_output_stream(f"{root}/{path.name}") as file:

@@ -27,17 +27,19 @@ def run_trial(
     folds: tuple[Fold, ...],
     space: SearchSpace,
     seed: int,
-    patience: float,
+    metric: str,
+    hang_timeout_s: float,
 ) -> None:
     """Train, report every ``report_every`` epochs, save a checkpoint at each rung and at the end.
 
-    Reports ``epoch``, ``full_budget``, ``loss``, ``fold_auc``, the mean and sd over folds of every
-    metric, ``seconds`` (wall, since the trial started on this worker), of these
+    Reports ``epoch``, ``full_budget``, ``loss``, the mean and sd over folds of every metric,
+    ``seconds`` (wall, since the trial started on this worker), of these
     ``device_seconds`` in training and evaluation and ``setup_seconds`` before the first epoch.
 
     Args:
         config: the searched parameters by dotted name.
-        patience: seconds without a report after which the trial counts as hanging, and is killed.
+        metric: the study's; a trial whose score is not finite ends.
+        hang_timeout_s: seconds without a report after which the trial is killed.
     """
     # Heavy imports belong here: a reused worker pays for them once, the driver not at all.
     started = time.perf_counter()
@@ -52,7 +54,7 @@ def run_trial(
             validation.load(Path(folder))
     budget = configuration.training.epochs
     setup, busy = time.perf_counter() - started, 0.0
-    with watchdog(patience) as feed:
+    with watchdog(hang_timeout_s) as feed:
         while validation.epoch < budget:
             began = time.perf_counter()
             loss = validation.train(min(space.schedule.report_every, budget - validation.epoch))
@@ -61,7 +63,6 @@ def run_trial(
             feed()
             metrics: dict[str, Any] = {
                 **evaluation.summary(),
-                "fold_auc": [fold["auc"] for fold in evaluation.folds],
                 "loss": loss,
                 "epoch": validation.epoch,
                 "full_budget": validation.epoch == budget,
@@ -77,5 +78,5 @@ def run_trial(
                     tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
             else:
                 tune.report(metrics)
-            if not math.isfinite(metrics["auc"]):
+            if not math.isfinite(metrics[metric]):
                 return  # diverged: recorded as failed, and no retry would help

@@ -1,4 +1,4 @@
-"""Ends a process that makes no progress: a trial that hangs must not hold its worker for ever."""
+"""Kills a process that makes no progress, so that a trial that hangs does not keep its worker."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def watchdog(seconds: float) -> Iterator[Callable[[], None]]:
-    """Kill this process unless the yielded function is called every so many seconds.
+    """Kill this process unless the yielded function is called at least every ``seconds``.
 
-    A kill and no exception: what hangs in a library hears no exception. Ray sees the worker die.
+    It sends SIGKILL, because code that hangs inside a library would not see an exception. Ray sees
+    the worker die.
     """
     fed = [time.monotonic()]
     over = threading.Event()

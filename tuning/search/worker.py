@@ -1,4 +1,4 @@
-"""What runs on a Ray worker whoever asks for it: its device, and the training of a final model."""
+"""What runs on Ray workers apart from trials: the choice of a device, training of final models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def worker_device() -> str:
-    """The device of this worker; on a CPU it is left one thread."""
+    """The device of this worker, ``cuda`` or ``cpu``; on a CPU torch gets one thread."""
     import torch
 
     torch.set_num_threads(1)  # many tasks side by side beat one task on many threads
@@ -55,7 +55,7 @@ def train_to_register(
 
 
 def _run(task: Callable[..., Result], resources: Resources, *arguments: Any) -> Result:
-    """A task in a place of its own, as a trial's: other studies see that it waits, and give way."""
+    """Run a task in a placement group, as trials are: other studies see that it waits and yield."""
     import ray
 
     with place(resources.bundle) as strategy:

@@ -8,7 +8,7 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from tuning.cluster.session import ray_session
-from tuning.cluster.sharing import gives_way, is_to_give_way
+from tuning.cluster.sharing import another_job_has_less, should_yield_slot
 from tuning.search.worker import place
 
 TOTAL = {"CPU": 8.0, "GPU": 2.0, "memory": 1e10}
@@ -56,7 +56,7 @@ ON_GPU = {"CPU": 1.0, "GPU": 0.25}
     ],
 )
 def test_who_gives_way(groups: list[dict[str, Any]], gives_way: bool) -> None:
-    assert is_to_give_way(groups, "a" * 8, TOTAL) == gives_way
+    assert another_job_has_less(groups, "a" * 8, TOTAL) == gives_way
 
 
 OTHER_JOB = """
@@ -79,7 +79,7 @@ def test_ray_tells_what_other_jobs_hold_and_wait_for() -> None:
     try:
         with ray_session(cluster.address), place({"CPU": 1.0}):
             with place({"CPU": 1.0}):
-                assert not gives_way()
+                assert not should_yield_slot()
                 other = subprocess.Popen(
                     [sys.executable, "-c", OTHER_JOB, cluster.address],
                     stdin=subprocess.PIPE,
@@ -89,14 +89,14 @@ def test_ray_tells_what_other_jobs_hold_and_wait_for() -> None:
                 try:
                     assert other.stdout is not None
                     assert other.stdout.readline() == "asked\n"
-                    assert gives_way()
+                    assert should_yield_slot()
                 except BaseException:
                     other.kill()
                     raise
             try:
                 assert other.stdout.readline() == "placed\n"
                 # Now it holds one and waits for one; to take another of few would be no gain.
-                assert not gives_way()
+                assert not should_yield_slot()
             finally:
                 other.kill()
                 other.wait()

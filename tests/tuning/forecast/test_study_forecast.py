@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 
 from search_spaces.loading import load_space
@@ -118,9 +117,7 @@ def test_disk_is_for_every_trial_and_the_new_checkpoints_of_running_ones() -> No
 
 def test_the_points_that_are_measured_are_those_that_the_search_begins_with(home: Path) -> None:
     of = load_space("full")
-    search = StudySearch(
-        "a", of, sampler=optuna.samplers.TPESampler(seed=3), storage_url=optuna_storage_url()
-    )
+    search = StudySearch("a", of, sampler="tpe", seed=3, storage_url=optuna_storage_url())
     starts = of.start_points()
     for number, point in enumerate([*starts, *sample_points(of, 8, seed=3)]):
         assert search.suggest(str(number)) == point

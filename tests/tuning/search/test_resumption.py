@@ -19,8 +19,19 @@ from ray.cluster_utils import Cluster
 from model.data.synthetic import demo
 from model.errors import InputError
 from tests.tuning.survival import SPACE, begin, events, nothing_is_lost, resume
-from tuning.home import optuna_storage_url
-from tuning.search.resumption import RAY_TRIAL, Point, Progress, begin_unknown_anew, read_plan
+from tuning.home import optuna_storage_url, study_folder
+from tuning.plan import StudyPlan
+from tuning.search.resumption import (
+    RAY_TRIAL,
+    Point,
+    Progress,
+    enqueue,
+    mark_begun,
+    read_plan,
+    requeue_untracked_trials,
+    save_plan,
+    tracked_trials,
+)
 from tuning.search.scheduler import StudyScheduler
 from tuning.study import resume_study
 
@@ -142,7 +153,7 @@ def test_what_cannot_be_gone_on_with_is_refused(
 def test_what_ray_tune_does_not_know_is_forgotten_and_suggested_again_once(home: Path) -> None:
     url = optuna_storage_url()
     study = optuna.create_study(study_name="cut", storage=url, direction="maximize")
-    study.enqueue_trial({"x": 0.125, "y": 0.25})
+    enqueue(study, {"x": 0.125, "y": 0.25})
     half, whole, ended = study.ask(), study.ask(), study.ask()
     half.suggest_float("x", 0, 1)  # the driver died before it asked for y, and told whose it is
     for trial, name in ((whole, "whole"), (ended, "ended")):
@@ -153,11 +164,11 @@ def test_what_ray_tune_does_not_know_is_forgotten_and_suggested_again_once(home:
     progress = Progress({"ended": "run 1", "whole": "run 2"}, points)
     deleted: list[str] = []
     record: Any = SimpleNamespace(delete=deleted.append)
-    known = begin_unknown_anew("cut", record, progress, {"ended"})
+    known = requeue_untracked_trials("cut", record, progress, {"ended"})
     assert known == Progress({"ended": "run 1"}, points[:1])
     assert deleted == ["run 2"]
     # Another driver dies before anything was suggested.
-    assert begin_unknown_anew("cut", record, known, {"ended"}) == known
+    assert requeue_untracked_trials("cut", record, known, {"ended"}) == known
     assert deleted == ["run 2"]
     states = [trial.state.name for trial in optuna.load_study(study_name="cut", storage=url).trials]
     assert states == ["FAIL"] * 3 + ["WAITING"] * 2
@@ -185,3 +196,29 @@ def test_rungs_are_filled_again_from_the_curves() -> None:
     assert filled._brackets[0]._rungs == seen._brackets[0]._rungs
     assert any(recorded for _, recorded in filled._brackets[0]._rungs)
     assert not any(recorded for _, recorded in StudyScheduler(space)._brackets[0]._rungs)
+
+
+def test_a_search_without_a_snapshot_tracks_no_trial(tmp_path: Path) -> None:
+    assert tracked_trials(str(tmp_path)) == set()
+
+
+def test_a_plan_is_read_as_it_was_written_and_an_older_one_too(home: Path) -> None:
+    from model.evaluation.protocols import HONEST
+    from search_spaces.loading import load_space
+
+    plan = StudyPlan(
+        "s", demo(), HONEST, "paper", load_space("paper"), 3, 1, metric="ap", sampler="random"
+    )
+    save_plan(plan)
+    with pytest.raises(InputError, match="never began"):
+        read_plan("s", demo())
+    mark_begun(str(study_folder("s")))
+    read = read_plan("s", demo())
+    assert (read.metric, read.sampler, read.trials, read.seed) == ("ap", "random", 3, 1)
+    assert read.tags() == plan.tags()
+    path = study_folder("s") / "plan.json"
+    document = json.loads(path.read_text())
+    del document["metric"], document["sampler"]
+    path.write_text(json.dumps(document))
+    read = read_plan("s", demo())
+    assert (read.metric, read.sampler) == ("auc", "tpe")

@@ -5,7 +5,6 @@ import pickle
 
 import optuna
 import pytest
-from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from search_spaces.loading import load_space
@@ -19,7 +18,8 @@ def search() -> StudySearch:
     return StudySearch(
         "s",
         load_space("paper"),
-        sampler=TPESampler(seed=0),
+        sampler="tpe",
+        seed=0,
         storage_url=optuna_storage_url(),
     )
 
@@ -65,10 +65,51 @@ def test_the_database_does_not_wait_for_the_disk_also_when_gone_on_with(
 ) -> None:
     again = pickle.loads(pickle.dumps(search))  # as Ray Tune keeps it for `tune --resume`
     for one in (search, again):
-        with one._ot_study._storage._backend.engine.connect() as connection:
+        with one._study._storage._backend.engine.connect() as connection:
             pragmas = ("journal_mode", "synchronous")
             values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
         assert values == ["wal", 1]
+
+
+def test_the_study_s_metric_is_told() -> None:
+    search = StudySearch(
+        "s",
+        load_space("paper"),
+        sampler="random",
+        seed=0,
+        storage_url=optuna_storage_url(),
+        metric="ap",
+    )
+    search.suggest("full")
+    search.suggest("stopped")
+    search.on_trial_result("full", result(0.9, 60) | {"ap": 0.1})
+    search.on_trial_complete("full", result(math.nan, 300, full_budget=True) | {"ap": 0.2})
+    search.on_trial_complete("stopped", result(0.9, 60, done=True) | {"ap": 0.3})
+    assert [trial.value for trial in trials()] == [0.2, 0.3]
+    assert trials()[0].intermediate_values == {60: 0.1}
+
+
+def test_a_trial_that_was_told_as_failed_when_its_driver_died_is_added_again(
+    search: StudySearch,
+) -> None:
+    for name in ("goes on", "stopped", "fails", "resumed"):
+        search.suggest(name)
+    search.on_trial_result("goes on", result(0.5, 20))
+    study = optuna.load_study(study_name="s", storage=optuna_storage_url())
+    for number in range(3):
+        study.tell(number, state=TrialState.FAIL)
+    search.on_trial_result("goes on", result(0.6, 40))
+    search.on_trial_complete("goes on", result(0.7, 300, full_budget=True, done=True))
+    search.on_trial_complete("stopped", result(0.4, 60, done=True))
+    search.on_trial_complete("fails", None, error=True)
+    search.on_trial_complete("resumed", result(0.8, 300, full_budget=True, done=True))
+    failed, complete = [TrialState.FAIL] * 3, TrialState.COMPLETE
+    assert [trial.state for trial in trials()] == [*failed, complete, complete, TrialState.PRUNED]
+    first, second = trials()[4:]
+    assert (first.value, first.intermediate_values) == (0.7, {20: 0.5, 300: 0.7})
+    assert first.params == trials()[0].params
+    assert (first.user_attrs["resumed"], first.user_attrs["ray_trial"]) == (0, "goes on")
+    assert (second.user_attrs["resumed"], second.value) == (1, 0.4)
 
 
 def test_a_second_completion_changes_nothing(search: StudySearch) -> None:
@@ -82,9 +123,7 @@ def test_the_same_seed_suggests_the_same(tmp_path_factory: pytest.TempPathFactor
     points = []
     for seed in (1, 1, 2):
         url = f"sqlite:///{tmp_path_factory.mktemp('optuna') / 'o.db'}"
-        search = StudySearch(
-            "s", load_space("paper"), sampler=TPESampler(seed=seed), storage_url=url
-        )
+        search = StudySearch("s", load_space("paper"), sampler="tpe", seed=seed, storage_url=url)
         points.append([search.suggest(f"t{k}") for k in range(3)])
     assert points[0] == points[1]
     assert points[0][0] == points[2][0]

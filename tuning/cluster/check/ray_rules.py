@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
-import io
 import logging
 from collections.abc import Collection, Iterator
-from contextlib import redirect_stdout
 from typing import Any
 
 import jsonschema
 
 from model.errors import InputError
 from tuning.cluster.check.findings import Finding
+from tuning.libraries.ray_internals import check_with_launcher
 
 # `additionalProperties` is true there in Ray's schema; read from its node providers.
 _PROVIDER_KEYS = {
@@ -81,20 +79,15 @@ def ray_mistakes(cluster: dict[str, Any]) -> Iterator[Finding]:
     """What Ray's own validation refuses, then the misspelt keys that it lets pass."""
     from click import ClickException
 
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
     try:
-        from ray.autoscaler._private.util import prepare_config, validate_config
+        check_with_launcher(cluster)
     except ImportError as error:
         raise InputError(
             f"Ray's cluster launcher is not installed ({error})",
             where="mmatune cluster",
             hint="pip install '.[cluster]'",
         ) from error
-
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    try:
-        # It fills in defaults in place, and warns on stdout of every mounted file.
-        with redirect_stdout(io.StringIO()):
-            validate_config(prepare_config(copy.deepcopy(cluster)))
     except jsonschema.ValidationError as error:
         yield Finding(".".join(map(str, error.absolute_path)) or "the file", error.message)
     except (ValueError, TypeError, KeyError, AttributeError, ClickException) as error:

@@ -17,10 +17,12 @@ from model.data.synthetic import demo
 from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tests.tuning.survival import accounted_for_once
+from tuning.libraries.ray_internals import LOW_MEMORY, treat_oom_kill_as_actor_death
 from tuning.plan import StudyPlan
-from tuning.search.memory import LOW, killed_for_memory_is_dead
 
-KILL = OutOfMemoryError(f"1 worker(s) were killed due to the node {LOW}. Memory was 9 GB\nadvice")
+KILL = OutOfMemoryError(
+    f"1 worker(s) were killed due to the node {LOW_MEMORY}. Memory was 9 GB\nadvice"
+)
 
 
 def test_a_kill_is_the_death_of_the_actor_and_of_nothing_else() -> None:
@@ -30,12 +32,12 @@ def test_a_kill_is_the_death_of_the_actor_and_of_nothing_else() -> None:
     manager: Any = SimpleNamespace(
         _failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None
     )
-    with killed_for_memory_is_dead():
+    with treat_oom_kill_as_actor_death():
         RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=KILL)
     (error,) = heard
     assert isinstance(error, RayActorError)
-    assert LOW in str(error)
-    # Where this is no longer so, tuning/search/memory.py has nothing left to do.
+    assert LOW_MEMORY in str(error)
+    # Where this is no longer so, the patch can go.
     with pytest.raises(RuntimeError, match="unexpected"):
         RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=KILL)
 

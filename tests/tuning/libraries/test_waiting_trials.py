@@ -11,7 +11,7 @@ from ray.exceptions import RayActorError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
-from tuning.search.waiting_trials import waiting_trials_are_tried_again
+from tuning.libraries.ray_internals import retry_pending_trials
 
 
 class Waiting(SimpleNamespace):
@@ -37,10 +37,10 @@ def fail(trial: Waiting) -> bool:
 
 @pytest.mark.parametrize("failures", range(6))
 def test_as_often_as_one_that_runs(failures: int) -> None:
-    with waiting_trials_are_tried_again():
+    with retry_pending_trials():
         assert fail(Waiting(failures=failures)) == (failures < 3)
 
 
 def test_ray_tune_gives_it_up_at_once() -> None:
-    """Where this is no longer so, tuning/search/waiting_trials.py has nothing left to do."""
+    """Where this is no longer so, the patch can go."""
     assert not fail(Waiting(failures=0))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from model.errors import InputError
 from model.evaluation.folds import Fold, Protocol, development_folds, development_pairs, sealed_fold
 from model.evaluation.splits import to_node_pairs
+from model.table import Table
 
 __all__ = [
     "CASE_STUDY",
@@ -105,19 +106,23 @@ COLD_SMALL_MOLECULE = Protocol(
     grouping="mature",
     ranked_against="unknown pairs of held-out nodes",
 )
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        HONEST,
-        RANDOM,
-        PAPER,
-        PAPER_10_FOLD,
-        PAPER_80_10_10,
-        DAESTB,
-        COLD_MIRNA,
-        COLD_SMALL_MOLECULE,
-    )
-}
+PROTOCOLS: Table[Protocol] = Table(
+    "protocol",
+    "mmatune.protocols",
+    {
+        protocol.name: protocol
+        for protocol in (
+            HONEST,
+            RANDOM,
+            PAPER,
+            PAPER_10_FOLD,
+            PAPER_80_10_10,
+            DAESTB,
+            COLD_MIRNA,
+            COLD_SMALL_MOLECULE,
+        )
+    },
+)
 CASE_STUDY = "case-study"
 
 

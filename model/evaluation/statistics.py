@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from model.evaluation.metrics import Balance
+from model.evaluation.ranked import Balance
 
 
 @dataclass(frozen=True)

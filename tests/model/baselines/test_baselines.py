@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from model.baselines.additive_degree import additive_degree
 from model.baselines.kernel_ridge import gip_kernel, kernel_ridge_similarity
 from model.baselines.registry import (
     BASELINES,
-    additive_degree,
     evaluate_baseline,
     score_node_pairs,
 )

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from model.evaluation.metrics import METRICS, Balance, fold_metrics, ranking_metrics
+from model.evaluation.metrics import METRICS, fold_metrics, ranking_metrics
+from model.evaluation.ranked import Balance
 
 # A coarse grid of scores, so that ties are common.
 scores = st.lists(st.integers(0, 20), min_size=1, max_size=40).map(lambda xs: np.array(xs) / 20)
@@ -77,7 +78,7 @@ def test_average_precision_is_that_of_repeated_draws() -> None:
 def test_scores_that_are_no_probabilities_have_no_threshold() -> None:
     measured = ranking_metrics(np.array([3.0, 9.0]), np.array([1.0, 4.0]), threshold=None)
     assert measured["auc"] == 0.75
-    assert all(math.isnan(measured[name]) for name in METRICS[2:])
+    assert all(math.isnan(measured[name]) for name in list(METRICS)[2:])
 
 
 def test_a_diverged_model_has_no_score() -> None:

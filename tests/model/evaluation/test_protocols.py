@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from model.baselines.registry import additive_degree, evaluate_baseline
+from model.baselines.additive_degree import additive_degree
+from model.baselines.registry import evaluate_baseline
 from model.data.datasets import AssociationDataset
 from model.data.names import mature_name
 from model.data.synthetic import demo

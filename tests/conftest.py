@@ -7,7 +7,7 @@ import pytest
 from tests.reliability import pytest_addoption, pytest_configure  # noqa: F401
 
 # Checks that tests share say what they found, as those of the test files do.
-pytest.register_assert_rewrite("tests.tuning.survival", "tests.lab.studies")
+pytest.register_assert_rewrite("tests.contracts", "tests.tuning.survival", "tests.lab.studies")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -15,4 +15,5 @@ from model.evaluation.protocols import Fold
 def additive_degree(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
     """(M, S): number of known associations of the miRNA plus that of the small molecule."""
     a_MS = training_matrix(dataset, fold.train_pairs)
-    return a_MS.sum(axis=1, keepdims=True) + a_MS.sum(axis=0, keepdims=True)
+    degrees_MS: np.ndarray = a_MS.sum(axis=1, keepdims=True) + a_MS.sum(axis=0, keepdims=True)
+    return degrees_MS

@@ -86,7 +86,10 @@ class Calibration:
 
     def probabilities(self, scores: np.ndarray, unknown: np.ndarray) -> np.ndarray:
         """(M, S) probabilities from a model's (M, S) scores; ``unknown`` marks unknown pairs."""
-        return expit(self.slope * standardised(scores, unknown) + self.intercept)
+        probabilities: np.ndarray = expit(
+            self.slope * standardised(scores, unknown) + self.intercept
+        )
+        return probabilities
 
 
 def standardised(probability: np.ndarray, unknown: np.ndarray) -> np.ndarray:
@@ -96,8 +99,9 @@ def standardised(probability: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     map is fitted and used on scores relative to the same pairs.
     """
     tiny = np.finfo(np.float64).tiny
-    logits = logit(np.clip(probability, tiny, 1 - np.finfo(np.float64).epsneg))
-    return (logits - logits[unknown].mean()) / max(logits[unknown].std(), 1e-12)
+    logits: np.ndarray = logit(np.clip(probability, tiny, 1 - np.finfo(np.float64).epsneg))
+    z: np.ndarray = (logits - logits[unknown].mean()) / max(logits[unknown].std(), 1e-12)
+    return z
 
 
 def calibrate(folds: Sequence[FoldScores]) -> Calibration:
@@ -135,6 +139,8 @@ def measure(predicted: np.ndarray, labels: np.ndarray) -> Reliability:
     """Hold (P,) probabilities against (P,) 0/1 labels."""
     base_rate = float(labels.mean())
     constant = np.full(len(labels), base_rate)
+    # scikit-learn's `calibration_curve` bins by width or by number of pairs, and keeps no counts,
+    # which the intervals need. Most pairs are near 0: by number, nine bins would look alike.
     order = np.argsort(predicted, kind="stable")
     expected = np.cumsum(predicted[order])
     number = np.minimum((BINS * expected / expected[-1]).astype(int), BINS - 1)

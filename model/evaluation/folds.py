@@ -134,7 +134,8 @@ def sealed_fold(dataset: AssociationDataset, protocol: Protocol, seed: int) -> F
 def development_pairs(dataset: AssociationDataset, protocol: Protocol, seed: int) -> np.ndarray:
     """(T, 2) all associations outside the sealed part: what a final model trains on."""
     part, _, _ = _partition(dataset, protocol, seed)
-    return dataset.association_pairs[part != SEALED]
+    pairs: np.ndarray = dataset.association_pairs[part != SEALED]
+    return pairs
 
 
 def _partition(

@@ -64,6 +64,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Below alpha means rejected. The chance of rejecting any true hypothesis is at most alpha,
     whatever the dependence between the tests; the price is power.
     """
+    # `statsmodels.stats.multitest` has it; eight lines are less than a dependency.
     count = len(p_values)
     adjusted = [0.0] * count
     running = 0.0

@@ -21,7 +21,7 @@ from model.evaluation.protocols import Fold
 _RIDGES = (0.25, 1.0)
 _NEIGHBOURHOODS = (0.25, 2.0)
 _GRID = list(product(_RIDGES, _NEIGHBOURHOODS))
-# As in the publication, but for the steps (100 there): more score no better on dataset2.
+# As published, except for the steps (100 there): more of them score no better on dataset2.
 _IMPORTANCE = 5  # c, weight of an association relative to an unknown pair
 _NEIGHBOURS = 5  # K1 and K2
 _FACTORS = 50

@@ -55,7 +55,7 @@ def demo(seed: int = 0) -> AssociationDataset:
     profile_FL = rng.standard_normal((len(_COPIES), _PROFILE_LENGTH))
     profile_SL = rng.standard_normal((len(_DEGREES), _PROFILE_LENGTH))
     mature_FS = _associate(profile_FL, profile_SL, rng)
-    # Shuffled, for a split by row position must not keep twins together by accident.
+    # Shuffled: otherwise a split by row position would keep twins together by accident.
     precursors = rng.permutation(_COPIES.sum())
     mature_M = np.repeat(np.arange(len(_COPIES)), _COPIES)[precursors]
     names = _mirna_names()

@@ -79,7 +79,7 @@ def write_user_folder(dataset: AssociationDataset, folder: Path) -> None:
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-            # A folder of its own inside, for the scratch folder is closed to other users.
+            # The scratch folder is closed to other users, so the one that stays is made inside.
             made = Path(scratch) / folder.name
             made.mkdir()
             _write(made / "associations.csv", [_PAIR_HEADER, *pairs])

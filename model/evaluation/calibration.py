@@ -1,4 +1,4 @@
-"""From scores to probabilities, by what became of held-out associations.
+"""From scores to probabilities, calibrated on held-out associations.
 
 What a probability says: were as many associations hidden among the unknown pairs as one fold holds
 out, this share of the pairs with this score would be hidden associations. Nobody knows how many
@@ -95,8 +95,8 @@ class Calibration:
 def standardised(probability: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """(M, S) logits of which the unknown pairs have mean 0 and sd 1.
 
-    Every training has a scale of its own, the final model, trained on more, another one again: the
-    map is fitted and used on scores relative to the same pairs.
+    The scale of the logits differs between trainings, and the final model is trained on more pairs
+    than the folds' models. The map is therefore fitted and used on scores relative to unknown ones.
     """
     tiny = np.finfo(np.float64).tiny
     logits: np.ndarray = logit(np.clip(probability, tiny, 1 - np.finfo(np.float64).epsneg))

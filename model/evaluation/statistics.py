@@ -88,7 +88,7 @@ def bootstrap_intervals(
 
     Whole groups of twins are drawn, for near-copies are no independent evidence. Pairs of one miRNA
     or small molecule are drawn one by one although they are correlated, and the model is not
-    trained again: the interval says how far the score hangs on which associations were sealed, and
+    trained again: the interval says how much the score depends on which were sealed, and
     is on the narrow side as a statement about other networks.
 
     Args:

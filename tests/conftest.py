@@ -19,7 +19,7 @@ from tuning.record import client
 from tuning.search.baseline_cache import cached_evaluation
 
 # Checks that tests share say what they found, as those of the test files do.
-pytest.register_assert_rewrite("tests.tuning.survival", "tests.lab.studies")
+pytest.register_assert_rewrite("tests.contracts", "tests.tuning.survival", "tests.lab.studies")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -52,7 +52,7 @@ def _boosting(dataset: AssociationDataset, a_MS: np.ndarray) -> Fit:
     )
     model.fit(pair_features(dataset, pairs), labels)
     everything = pair_features(dataset, np.argwhere(np.ones_like(a_MS)))
-    scores = {
+    scores: dict[int, np.ndarray] = {
         trees: values.reshape(a_MS.shape)
         for trees, values in enumerate(model.staged_decision_function(everything), start=1)
         if trees in _TREES

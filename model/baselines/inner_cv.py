@@ -47,7 +47,7 @@ def best_setting(
     Associations of one group (``fold.train_groups``) stay together, as they do in the outer folds.
     The held-out part is ranked against every pair but the inner training associations.
     """
-    # The same parts for every method: a difference between two is not one of their inner folds.
+    # All methods get the same inner folds, so they do not differ by the luck of the split.
     rng = np.random.default_rng(0)
     groups = np.unique(fold.train_groups, return_inverse=True)[1]
     part = rng.integers(_INNER_FOLDS, size=groups.max() + 1)[groups]

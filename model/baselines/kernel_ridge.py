@@ -43,7 +43,8 @@ def gip_kernel(profiles: np.ndarray) -> np.ndarray:
     """
     squared = (profiles**2).sum(axis=1)
     distance = np.maximum(squared[:, None] + squared[None, :] - 2 * profiles @ profiles.T, 0)
-    return np.exp(-distance / squared.mean())
+    kernel: np.ndarray = np.exp(-distance / squared.mean())
+    return kernel
 
 
 def _tuned(
@@ -73,8 +74,10 @@ def _method(shares_M: Sequence[float], shares_S: Sequence[float]) -> Method:
         def fit(setting: Setting) -> np.ndarray:
             form, of_M, of_S = setting
             if form == "sum":
-                return smoothed_MS[of_M] + by_molecule_MS[of_S]
-            return smoothed_MS[of_M] @ side_S[of_S]
+                scores_MS: np.ndarray = smoothed_MS[of_M] + by_molecule_MS[of_S]
+            else:
+                scores_MS = smoothed_MS[of_M] @ side_S[of_S]
+            return scores_MS
 
         return fit
 

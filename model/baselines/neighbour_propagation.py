@@ -35,9 +35,10 @@ def neighbour_weights(similarity: np.ndarray, neighbours: int, power: float) -> 
 
     A node without any similar one has a row of zeros.
     """
-    weights = nearest(similarity, neighbours) ** power
+    weights: np.ndarray = nearest(similarity, neighbours) ** power
     sums = weights.sum(axis=1, keepdims=True)
-    return np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0)
+    normalised: np.ndarray = np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0)
+    return normalised
 
 
 def nearest(similarity: np.ndarray, neighbours: int) -> np.ndarray:
@@ -45,7 +46,7 @@ def nearest(similarity: np.ndarray, neighbours: int) -> np.ndarray:
 
     A node is none of its own neighbours. With more neighbours than other nodes, all are kept.
     """
-    kept = np.maximum(similarity, 0)
+    kept: np.ndarray = np.maximum(similarity, 0)
     np.fill_diagonal(kept, 0)
     # Stable, so that equally similar nodes are told apart by their order alone.
     order = kept.argsort(axis=1, kind="stable")
@@ -54,7 +55,7 @@ def nearest(similarity: np.ndarray, neighbours: int) -> np.ndarray:
 
 
 def _propagation(dataset: AssociationDataset, a_MS: np.ndarray) -> Fit:
-    sides = {}
+    sides: dict[Setting, tuple[np.ndarray, np.ndarray]] = {}
     for neighbours, power in product(_NEIGHBOURS, _POWERS):
         w_MM = neighbour_weights(dataset.mirna_similarity, neighbours, power)
         w_SS = neighbour_weights(dataset.small_molecule_similarity, neighbours, power)
@@ -63,6 +64,7 @@ def _propagation(dataset: AssociationDataset, a_MS: np.ndarray) -> Fit:
     def fit(setting: Setting) -> np.ndarray:
         neighbours, power, share = setting
         by_mirna_MS, by_molecule_MS = sides[neighbours, power]
-        return share * by_mirna_MS + (1 - share) * by_molecule_MS
+        scores_MS: np.ndarray = share * by_mirna_MS + (1 - share) * by_molecule_MS
+        return scores_MS
 
     return fit

@@ -1,44 +1,54 @@
 """Baselines: what a study's winner has to beat, computed on the same folds.
 
 Each takes the training associations of a fold and the similarities, and scores every pair. What
-can be tuned is tuned by an inner cross-validation of those associations, see `inner_cv.py`.
+can be tuned is tuned by an inner cross-validation of those associations, see `inner_cv.py`. A new
+baseline is a function in a file of its own and a line in `BASELINES`.
 
-Shape legend: M miRNAs, S small molecules, A_MS the 0/1 training associations.
+Shape legend: M miRNAs, S small molecules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from pkgutil import resolve_name
 
 import numpy as np
 
-from model.baselines.gradient_boosting import gradient_boosting
-from model.baselines.inner_cv import training_matrix
-from model.baselines.kernel_ridge import kernel_ridge_similarity, kernel_ridge_similarity_gip
-from model.baselines.matrix_factorisation import matrix_factorisation
-from model.baselines.neighbour_propagation import neighbour_propagation
 from model.data.datasets import AssociationDataset
 from model.evaluation.metrics import ranking_metrics
 from model.evaluation.protocols import Fold
 from model.evaluation.result import Evaluation
+from model.table import Table
 
+# From data and a fold to (M, S) finite scores, higher is more likely. It may read the associations
+# of `Fold.train_pairs` only, never `AssociationDataset.associations`.
 Baseline = Callable[[AssociationDataset, Fold], np.ndarray]
 
 
-def additive_degree(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
-    """(M, S): number of known associations of the miRNA plus that of the small molecule."""
-    a_MS = training_matrix(dataset, fold.train_pairs)
-    return a_MS.sum(axis=1, keepdims=True) + a_MS.sum(axis=0, keepdims=True)
+def _import_and_call(function: str, dataset: AssociationDataset, fold: Fold) -> np.ndarray:
+    """Call a baseline of this wing by its name, ``module:function``."""
+    baseline: Baseline = resolve_name(f"model.baselines.{function}")
+    return baseline(dataset, fold)
 
 
-BASELINES: dict[str, Baseline] = {
-    "additive degree": additive_degree,
-    "kernel ridge similarity": kernel_ridge_similarity,
-    "kernel ridge similarity+GIP": kernel_ridge_similarity_gip,
-    "matrix factorisation (NRLMF)": matrix_factorisation,
-    "gradient boosting": gradient_boosting,
-    "neighbour propagation": neighbour_propagation,
-}
+def _later(function: str) -> Baseline:
+    # The names below are read by every command, scikit-learn is imported by those that measure.
+    return partial(_import_and_call, function)
+
+
+BASELINES: Table[Baseline] = Table(
+    "baseline",
+    "mmatune.baselines",
+    {
+        "additive degree": _later("additive_degree:additive_degree"),
+        "kernel ridge similarity": _later("kernel_ridge:kernel_ridge_similarity"),
+        "kernel ridge similarity+GIP": _later("kernel_ridge:kernel_ridge_similarity_gip"),
+        "matrix factorisation (NRLMF)": _later("matrix_factorisation:matrix_factorisation"),
+        "gradient boosting": _later("gradient_boosting:gradient_boosting"),
+        "neighbour propagation": _later("neighbour_propagation:neighbour_propagation"),
+    },
+)
 
 
 def evaluate_baseline(
@@ -52,6 +62,7 @@ def evaluate_baseline(
             ranking_metrics(
                 scores(fold.held_out),
                 scores(fold.ranked_against),
+                pairs=(fold.held_out, fold.ranked_against),
                 threshold=None,
                 balance=fold.balance,
             )

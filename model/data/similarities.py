@@ -31,7 +31,8 @@ def factors(similarity: np.ndarray, rank: int) -> np.ndarray:
     from sklearn.utils.extmath import randomized_svd  # not at the top: see `model.network.encoders`
 
     u, s, _ = randomized_svd(similarity, n_components=rank, n_iter=2, random_state=0)
-    return (u * np.sqrt(s)).astype(np.float32)
+    factors: np.ndarray = (u * np.sqrt(s)).astype(np.float32)
+    return factors
 
 
 @dataclass(frozen=True, eq=False)

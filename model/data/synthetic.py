@@ -55,7 +55,7 @@ def demo(seed: int = 0) -> AssociationDataset:
     profile_FL = rng.standard_normal((len(_COPIES), _PROFILE_LENGTH))
     profile_SL = rng.standard_normal((len(_DEGREES), _PROFILE_LENGTH))
     mature_FS = _associate(profile_FL, profile_SL, rng)
-    # Shuffled, for a split by row position must not keep twins together by accident.
+    # Shuffled: otherwise a split by row position would keep twins together by accident.
     precursors = rng.permutation(_COPIES.sum())
     mature_M = np.repeat(np.arange(len(_COPIES)), _COPIES)[precursors]
     names = _mirna_names()
@@ -87,7 +87,7 @@ def _associate(
     # The highest of logits plus Gumbel noise are a draw without replacement.
     drawn_FS = match_FS + activity_F[:, None] + rng.gumbel(size=match_FS.shape)
     rank_FS = (-drawn_FS).argsort(axis=0).argsort(axis=0)
-    mature_FS = rank_FS < _DEGREES
+    mature_FS: np.ndarray = rank_FS < _DEGREES
 
     lonely_F = np.flatnonzero(~mature_FS.any(axis=1))
     choice_FS = match_FS + np.log(_DEGREES) + rng.gumbel(size=match_FS.shape)
@@ -102,7 +102,9 @@ def _copy(mature_FS: np.ndarray, mature_M: np.ndarray, rng: np.random.Generator)
     keeps_all_M = (_COPIES[mature_M] == 1) | ~kept_MS.any(axis=1)
     # A rare small molecule must not lose its only miRNA.
     keeps_all_S = ~kept_MS.any(axis=0)
-    return np.where(keeps_all_M[:, None] | keeps_all_S, full_MS, kept_MS).astype(np.uint8)
+    kept_MS = np.where(keeps_all_M[:, None] | keeps_all_S, full_MS, kept_MS)
+    associations_MS: np.ndarray = kept_MS.astype(np.uint8)
+    return associations_MS
 
 
 def _view(profile_NL: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -119,4 +121,5 @@ def _similarity(
     noise_NN = np.triu(_CELL_NOISE * rng.standard_normal(square_NN.shape), 1)
     similarity_NN = unlike + alike * np.exp(-square_NN / width) + noise_NN + noise_NN.T
     np.fill_diagonal(similarity_NN, itself)
-    return np.clip(similarity_NN, 0, 1).round(4)
+    rounded_NN: np.ndarray = np.clip(similarity_NN, 0, 1).round(4)
+    return rounded_NN

@@ -79,7 +79,7 @@ def write_user_folder(dataset: AssociationDataset, folder: Path) -> None:
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-            # A folder of its own inside, for the scratch folder is closed to other users.
+            # The scratch folder is closed to other users, so the one that stays is made inside.
             made = Path(scratch) / folder.name
             made.mkdir()
             _write(made / "associations.csv", [_PAIR_HEADER, *pairs])
@@ -179,11 +179,12 @@ def _from_pairs(table: Table, mirnas: list[str], small_molecules: list[str]) -> 
                 hint="a list of pairs has the columns `mirna` and `small_molecule` and no other",
             )
     first_line: dict[tuple[int, int], int] = {}
+    rows, columns = _positions(mirnas), _positions(small_molecules)
     for row, line in zip(table.rows[1:], table.lines[1:], strict=True):
         index = dict.fromkeys(_PAIR_HEADER, 0)
         for column, key in enumerate(header):
             at = place(table.path, row=line, column=column + 1)
-            index[key] = _position(row[column].strip(), key, mirnas, small_molecules, at)
+            index[key] = _position(row[column].strip(), key, rows, columns, at)
         pair = (index["mirna"], index["small_molecule"])
         if pair in first_line:
             raise InputError(
@@ -210,8 +211,9 @@ def _from_matrix(table: Table, mirnas: list[str], small_molecules: list[str]) ->
     row_names, column_names, matrix = labelled_matrix(
         table, row_kind="miRNA", column_kind="small molecule"
     )
+    row_of, column_of = _positions(mirnas), _positions(small_molecules)
     rows = [
-        _position(name, "mirna", mirnas, small_molecules, matrix.where(i, -1))
+        _position(name, "mirna", row_of, column_of, matrix.where(i, -1))
         for i, name in enumerate(row_names)
     ]
     header_line = table.lines[0]
@@ -219,8 +221,8 @@ def _from_matrix(table: Table, mirnas: list[str], small_molecules: list[str]) ->
         _position(
             name,
             "small_molecule",
-            mirnas,
-            small_molecules,
+            row_of,
+            column_of,
             place(table.path, row=header_line, column=i + 2),
         )
         for i, name in enumerate(column_names)
@@ -229,7 +231,8 @@ def _from_matrix(table: Table, mirnas: list[str], small_molecules: list[str]) ->
         ("miRNA", mirnas, row_names, place(table.path, column=1)),
         ("small molecule", small_molecules, column_names, place(table.path, row=header_line)),
     ):
-        absent = [name for name in names if name not in set(present)]
+        there = set(present)
+        absent = [name for name in names if name not in there]
         if absent:
             raise InputError(
                 f"{len(present)} {kind}s, but the similarity has {len(names)}: "
@@ -243,21 +246,25 @@ def _from_matrix(table: Table, mirnas: list[str], small_molecules: list[str]) ->
     return associations
 
 
+def _positions(names: list[str]) -> dict[str, int]:
+    return {name: position for position, name in enumerate(names)}
+
+
 def _position(
-    name: str, key: str, mirnas: list[str], small_molecules: list[str], where: str
+    name: str, key: str, mirnas: dict[str, int], small_molecules: dict[str, int], where: str
 ) -> int:
     kind, names, others = ("miRNA", mirnas, small_molecules)
     if key == "small_molecule":
         kind, names, others = ("small molecule", small_molecules, mirnas)
     if name in names:
-        return names.index(name)
+        return names[name]
     close = get_close_matches(name, names, n=3)
     if name in others:
         hint = f"it is the name of a {'miRNA' if kind == 'small molecule' else 'small molecule'}"
     elif close:
         hint = f"did you mean {', '.join(close)}?"
     else:
-        hint = f"the {kind}s are those of the similarity file: {names[0]}, ..."
+        hint = f"the {kind}s are those of the similarity file: {next(iter(names))}, ..."
     raise InputError(f"unknown {kind} {name!r}", where=where, hint=hint)
 
 

@@ -1,4 +1,4 @@
-"""From scores to probabilities, by what became of held-out associations.
+"""From scores to probabilities, calibrated on held-out associations.
 
 What a probability says: were as many associations hidden among the unknown pairs as one fold holds
 out, this share of the pairs with this score would be hidden associations. Nobody knows how many
@@ -86,18 +86,22 @@ class Calibration:
 
     def probabilities(self, scores: np.ndarray, unknown: np.ndarray) -> np.ndarray:
         """(M, S) probabilities from a model's (M, S) scores; ``unknown`` marks unknown pairs."""
-        return expit(self.slope * standardised(scores, unknown) + self.intercept)
+        probabilities: np.ndarray = expit(
+            self.slope * standardised(scores, unknown) + self.intercept
+        )
+        return probabilities
 
 
 def standardised(probability: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """(M, S) logits of which the unknown pairs have mean 0 and sd 1.
 
-    Every training has a scale of its own, the final model, trained on more, another one again: the
-    map is fitted and used on scores relative to the same pairs.
+    The scale of the logits differs between trainings, and the final model is trained on more pairs
+    than the folds' models. The map is therefore fitted and used on scores relative to unknown ones.
     """
     tiny = np.finfo(np.float64).tiny
-    logits = logit(np.clip(probability, tiny, 1 - np.finfo(np.float64).epsneg))
-    return (logits - logits[unknown].mean()) / max(logits[unknown].std(), 1e-12)
+    logits: np.ndarray = logit(np.clip(probability, tiny, 1 - np.finfo(np.float64).epsneg))
+    z: np.ndarray = (logits - logits[unknown].mean()) / max(logits[unknown].std(), 1e-12)
+    return z
 
 
 def calibrate(folds: Sequence[FoldScores]) -> Calibration:
@@ -135,6 +139,8 @@ def measure(predicted: np.ndarray, labels: np.ndarray) -> Reliability:
     """Hold (P,) probabilities against (P,) 0/1 labels."""
     base_rate = float(labels.mean())
     constant = np.full(len(labels), base_rate)
+    # scikit-learn's `calibration_curve` bins by width or by number of pairs, and keeps no counts,
+    # which the intervals need. Most pairs are near 0: by number, nine bins would look alike.
     order = np.argsort(predicted, kind="stable")
     expected = np.cumsum(predicted[order])
     number = np.minimum((BINS * expected / expected[-1]).astype(int), BINS - 1)

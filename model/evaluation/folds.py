@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
+from model.evaluation.ranked import Balance
 from model.evaluation.splits import (
     ASIDE,
     SEALED,
@@ -28,9 +28,6 @@ from model.evaluation.splits import (
     to_node_pairs,
     unknown_pairs,
 )
-
-if TYPE_CHECKING:
-    from model.evaluation.metrics import Balance  # at run time it would bring scikit-learn along
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +134,8 @@ def sealed_fold(dataset: AssociationDataset, protocol: Protocol, seed: int) -> F
 def development_pairs(dataset: AssociationDataset, protocol: Protocol, seed: int) -> np.ndarray:
     """(T, 2) all associations outside the sealed part: what a final model trains on."""
     part, _, _ = _partition(dataset, protocol, seed)
-    return dataset.association_pairs[part != SEALED]
+    pairs: np.ndarray = dataset.association_pairs[part != SEALED]
+    return pairs
 
 
 def _partition(

@@ -30,7 +30,7 @@ class DevelopmentPart:
     """What may be known of a study's data before its sealed part is opened.
 
     Shapes: dataset, the network without its sealed associations; never_ranked (H, 2), pairs that
-    are neither trained on nor ranked, for as unknown ones they would punish who finds them.
+    are neither trained on nor ranked: as unknown pairs they would punish who finds them.
     """
 
     dataset: AssociationDataset

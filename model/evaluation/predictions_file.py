@@ -43,10 +43,11 @@ def evaluate_predictions(
             ranking_metrics(
                 _scores_of(scores, fold, fold.held_out, path),
                 _scores_of(scores, fold, fold.ranked_against, path),
+                pairs=(numbered.held_out, numbered.ranked_against),
                 threshold=threshold,
                 balance=folds.balance,
             )
-            for fold in folds.folds
+            for fold, numbered in zip(folds.folds, folds.to_folds(), strict=True)
         )
     )
 

@@ -3,8 +3,9 @@
 A score means nothing without its protocol, so scores of different protocols are never ranked
 together. Splits depend on nothing but (data, protocol, seed).
 
-Another one of your own, say with other groups of twins, is one of these with another name:
+To make one of your own, change one of these and give it another name:
 ``dataclasses.replace(HONEST, name="families", grouping=(("hsa-mir-1-1", "mir-1"), ...))``.
+A line in `PROTOCOLS`, or an entry point of your package, makes it known by that name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from model.errors import InputError
 from model.evaluation.folds import Fold, Protocol, development_folds, development_pairs, sealed_fold
 from model.evaluation.splits import to_node_pairs
+from model.table import Table
 
 __all__ = [
     "CASE_STUDY",
@@ -68,7 +70,7 @@ PAPER_80_10_10 = Protocol(
     name="paper-80-10-10",
     meaning="`paper` as one split: 80 % trained on, 10 % for validation, which is the part that"
     " development sees, and 10 % for the test, which is the sealed part. One small part: the score"
-    " hangs on its draw and has no spread. Most of the pairs ranked against could never be"
+    " depends on its draw and has no spread. Most of the pairs ranked against could never be"
     " associated, so it is far higher than a user of the ranking would see.",
     folds=1,
     sealed_fraction=0.1,
@@ -78,9 +80,10 @@ PAPER_80_10_10 = Protocol(
 DAESTB = Protocol(
     name="daestb",
     meaning="Held-out associations against all unknown pairs, in the numbers they come in: on"
-    " dataset2 about 80 unknown pairs for one held-out association. AP, precision, F1 and MCC hang"
-    " on that number and are far below their 1:1 values for the same ranking; accuracy is high for"
-    " a model that predicts nothing. AUC does not depend on it. Twins may be on both sides.",
+    " dataset2 about 80 unknown pairs for one held-out association. AP, precision, F1 and MCC"
+    " depend on that number and are far below their 1:1 values for the same ranking; accuracy is"
+    " high for a model that predicts nothing. AUC does not depend on it. Twins may be on"
+    " both sides.",
     balance="as is",
 )
 COLD_MIRNA = Protocol(
@@ -105,19 +108,23 @@ COLD_SMALL_MOLECULE = Protocol(
     grouping="mature",
     ranked_against="unknown pairs of held-out nodes",
 )
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        HONEST,
-        RANDOM,
-        PAPER,
-        PAPER_10_FOLD,
-        PAPER_80_10_10,
-        DAESTB,
-        COLD_MIRNA,
-        COLD_SMALL_MOLECULE,
-    )
-}
+PROTOCOLS: Table[Protocol] = Table(
+    "protocol",
+    "mmatune.protocols",
+    {
+        protocol.name: protocol
+        for protocol in (
+            HONEST,
+            RANDOM,
+            PAPER,
+            PAPER_10_FOLD,
+            PAPER_80_10_10,
+            DAESTB,
+            COLD_MIRNA,
+            COLD_SMALL_MOLECULE,
+        )
+    },
+)
 CASE_STUDY = "case-study"
 
 

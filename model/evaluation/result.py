@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from model.evaluation.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -31,5 +34,7 @@ class Evaluation:
 
     def to_frame(self) -> pd.DataFrame:
         """A row per fold, numbered from 1, a column per metric of `METRICS`."""
+        import pandas as pd
+
         index = pd.RangeIndex(1, len(self.folds) + 1, name="fold")
         return pd.DataFrame(list(self.folds), index=index)

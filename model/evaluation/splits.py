@@ -50,7 +50,8 @@ def association_groups(
     # A mature name is a matter of miRNAs; groups of a user's own may hold small molecules too.
     molecules = _labels(dataset.small_molecules, "none" if grouping == "mature" else grouping)
     # Not the molecule's label: published splits follow from the order of these keys.
-    first = [molecules.index(label) for label in molecules]
+    first_with: dict[str, int] = {}
+    first = [first_with.setdefault(label, row) for row, label in enumerate(molecules)]
     if split_by == "mirna":
         keys = [mirnas[mirna] for mirna, _ in pairs]
     elif split_by == "small molecule":

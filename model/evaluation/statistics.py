@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from model.evaluation.metrics import Balance
+from model.evaluation.ranked import Balance
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Below alpha means rejected. The chance of rejecting any true hypothesis is at most alpha,
     whatever the dependence between the tests; the price is power.
     """
+    # `statsmodels.stats.multitest` has it; eight lines are less than a dependency.
     count = len(p_values)
     adjusted = [0.0] * count
     running = 0.0
@@ -87,7 +88,7 @@ def bootstrap_intervals(
 
     Whole groups of twins are drawn, for near-copies are no independent evidence. Pairs of one miRNA
     or small molecule are drawn one by one although they are correlated, and the model is not
-    trained again: the interval says how far the score hangs on which associations were sealed, and
+    trained again: the interval says how much the score depends on which were sealed, and
     is on the narrow side as a statement about other networks.
 
     Args:

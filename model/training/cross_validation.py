@@ -67,10 +67,13 @@ class CrossValidation:
             [self.replicas.probabilities(k, pairs) for k, pairs in enumerate(of_folds)]
             for of_folds in (self._held_out, self._ranked_against)
         ]
-        threshold = self.config.edge_decoder.threshold
-        return Evaluation(
-            tuple(fold_metrics(*sides, threshold=threshold, balance=self.folds[0].balance))
+        measured = fold_metrics(
+            *sides,
+            pairs=(self._held_out, self._ranked_against),
+            threshold=self.config.edge_decoder.threshold,
+            balance=self.folds[0].balance,
         )
+        return Evaluation(tuple(measured))
 
     def save(self, folder: Path) -> None:
         """Write everything needed to go on; see `Replicas.save`."""

@@ -13,7 +13,7 @@ from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
 from model.data.datasets import AssociationDataset
 from model.evaluation.folds import Fold
-from model.evaluation.metrics import Balance
+from model.evaluation.ranked import Balance
 from model.network.autoencoder import Configuration
 from model.training.cross_validation import CrossValidation
 

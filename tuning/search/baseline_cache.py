@@ -14,22 +14,26 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import EntryPoint, entry_points, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 
 from model.baselines.registry import BASELINES, evaluate_baseline
 from model.data.datasets import AssociationDataset
+from model.errors import InputError
 from model.evaluation.metrics import METRICS
 from model.evaluation.protocols import Fold
 from model.evaluation.result import Evaluation
 from tuning.home import home
 
-# What a score follows from, next to the data and the folds, which are part of the key themselves:
-# every module of the wing, and these.
+# A score follows from the data and the folds, which are part of the key themselves, from every
+# module of the wing, and from these.
 _WING = "baselines"
-_BESIDE = ("evaluation/metrics.py",)
+_BESIDE = tuple(
+    f"evaluation/{name}.py" for name in ("indicators", "metric", "metrics", "ranked", "ranking")
+)
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
 
 Key = dict[str, str | int]
@@ -79,6 +83,9 @@ class Entry:
             "folds": _folds_hash(folds),
             "code": code_version(),
         }
+        outside = outside_version(name)
+        if outside is not None:
+            key["outside"] = outside
         return cls(_path(key), key)
 
     def read(self) -> Evaluation | None:
@@ -106,6 +113,36 @@ def code_version() -> str:
     for library in _LIBRARIES:
         digest.update(f"{library}=={version(library)}\0".encode())
     return digest.hexdigest()
+
+
+def outside_version(name: str) -> str | None:
+    """As `code_version`, of other packages' code: the baseline, if it is theirs, and their metrics.
+
+    The code is the module that the entry point names, with the other modules of its folder where
+    it is in a package, and the version of the distribution. None: nothing is of another package.
+    """
+    points = [*entry_points(group=BASELINES.group, name=name), *entry_points(group=METRICS.group)]
+    if not points:
+        return None
+    digest = hashlib.sha256()
+    for point in points:
+        distribution = f"{point.dist.name}=={point.dist.version}" if point.dist else ""
+        digest.update(f"{point.name}={point.value} {distribution}\0".encode())
+        for source in _sources_of(point):
+            digest.update(source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _sources_of(point: EntryPoint) -> list[Path]:
+    found = find_spec(point.module)
+    if found is None or found.origin is None:
+        raise InputError(
+            f"there is no module {point.module}",
+            where=f"entry point {point.name!r} of {point.group}",
+            hint="mend or uninstall the package that names it",
+        )
+    module = Path(found.origin)
+    return sorted(module.parent.glob("*.py")) if found.parent else [module]
 
 
 def _folds_hash(folds: Sequence[Fold]) -> str:

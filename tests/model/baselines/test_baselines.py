@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from model.baselines.additive_degree import additive_degree
 from model.baselines.kernel_ridge import gip_kernel, kernel_ridge_similarity
 from model.baselines.registry import (
     BASELINES,
-    additive_degree,
     evaluate_baseline,
     score_node_pairs,
 )
@@ -20,10 +20,6 @@ from model.evaluation.protocols import HONEST, PAPER, development_folds
 @pytest.fixture(scope="module")
 def dataset() -> AssociationDataset:
     return demo()
-
-
-def test_names_fit_the_leaderboard() -> None:
-    assert max(map(len, BASELINES)) <= 28
 
 
 def test_gip_is_its_formula() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.baselines.registry import additive_degree, evaluate_baseline, score_node_pairs
+from model.baselines.additive_degree import additive_degree
+from model.baselines.registry import evaluate_baseline, score_node_pairs
 from model.data.datasets import AssociationDataset
 from model.data.synthetic import demo
 from model.errors import InputError

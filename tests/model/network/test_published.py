@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.baselines.registry import additive_degree, evaluate_baseline
+from model.baselines.additive_degree import additive_degree
+from model.baselines.registry import evaluate_baseline
 from model.data.catalogue import load
 from model.evaluation.protocols import HONEST, PAPER, Protocol, development_folds
 from model.network.autoencoder import Configuration

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from model.baselines.registry import additive_degree, evaluate_baseline
+from model.baselines.additive_degree import additive_degree
+from model.baselines.registry import evaluate_baseline
 from model.data.synthetic import demo
 from model.evaluation.protocols import PROTOCOLS, development_folds
 from model.evaluation.protocols import protocol as find_protocol

@@ -114,8 +114,9 @@ def test_the_version_covers_all_code_that_a_score_follows_from(
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("model.")
     }
     # Containers: what they hold is in the key, or in the result.
-    containers = ("data/datasets.py", "evaluation/protocols.py", "evaluation/result.py")
-    assert imported - covered == {Path(name) for name in containers}
+    containers = {"data/datasets.py", "evaluation/protocols.py", "evaluation/result.py", "table.py"}
+    of_trials = {"evaluation/ranked_folds.py"}  # the batched form, which measures no baseline
+    assert imported - covered == {Path(name) for name in containers | of_trials}
     copies = tmp_path / "model"
     for source in covered:
         (copies / source).parent.mkdir(parents=True, exist_ok=True)

@@ -10,10 +10,11 @@ under the table's group, and every process that imports the project finds it, a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -84,22 +85,25 @@ class Table(Mapping[str, Entry]):
         return added
 
 
-def a_kind_of(table: Table[Entry]) -> AfterValidator:
+@dataclass(frozen=True)
+class NamesKind:
+    """Checks that a name is in a table; `a_kind_of` puts it at a configuration's field."""
+
+    table: Table[Any]
+
+    def __call__(self, name: str) -> str:
+        if name not in self.table:
+            raise PydanticCustomError(
+                "unknown_kind",
+                "{what} should be one of {names}",
+                {"what": self.table.what, "names": ", ".join(self.table)},
+            )
+        return name
+
+
+def a_kind_of(table: Table[Any]) -> AfterValidator:
     """Validator of a configuration's field that names an entry of the table.
 
     Use it as ``type: Annotated[str, a_kind_of(ENCODERS)] = "gin"``.
     """
-
-    def check(name: str) -> str:
-        if name not in table:
-            raise PydanticCustomError(
-                "unknown_kind",
-                "{what} should be one of {names}",
-                {
-                    "what": table.what,
-                    "names": ", ".join(table),
-                },
-            )
-        return name
-
-    return AfterValidator(check)
+    return AfterValidator(NamesKind(table))

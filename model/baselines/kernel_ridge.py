@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
+import torch
 
 from model.baselines.inner_cv import Fit, Method, Setting, fit_tuned
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Fold
+from model.network.gip import gip_exponents
 
 # The grid: how the sides are joined; share of the GIP kernel and ridge strength, on each side.
 _FORMS = ("sum", "product")
@@ -30,20 +32,6 @@ def kernel_ridge_similarity(dataset: AssociationDataset, fold: Fold) -> np.ndarr
 def kernel_ridge_similarity_gip(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
     """(M, S): as above, on a mix of similarity and GIP kernel, each side's mix tuned too."""
     return _tuned(dataset, fold, _GIP_SHARES_M, _GIP_SHARES_S)
-
-
-def gip_kernel(profiles: np.ndarray) -> np.ndarray:
-    """Gaussian interaction profile kernel, exp(-|a_i - a_j|^2 / mean_i |a_i|^2).
-
-    Args:
-        profiles: (n, d), a node's training associations as a 0/1 row (van Laarhoven et al. 2011).
-
-    Returns:
-        (n, n) in (0, 1].
-    """
-    squared = (profiles**2).sum(axis=1)
-    distance = np.maximum(squared[:, None] + squared[None, :] - 2 * profiles @ profiles.T, 0)
-    return np.exp(-distance / squared.mean())
 
 
 def _tuned(
@@ -88,7 +76,7 @@ def _smoothers(
     lambdas: Sequence[float],
 ) -> dict[tuple[float, float], np.ndarray]:
     """(N, N) K (K + lambda)^-1 of one side, for each share of the GIP kernel and each lambda."""
-    gip = gip_kernel(profiles)
+    gip = np.exp(gip_exponents(torch.from_numpy(profiles)[None])[0].numpy())
     smoothers = {}
     for share in shares:
         values, vectors = np.linalg.eigh((1 - share) * similarity + share * gip)

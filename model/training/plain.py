@@ -18,9 +18,10 @@ from model.data.similarities import Similarities
 from model.evaluation.protocols import to_node_pairs
 from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
 from model.network.features import NodeFeatures
-from model.network.masking import draw_mask
-from model.network.propagation import Propagation
-from model.network.sampling import PairSampler
+from model.network.heads.evidence import Evidence
+from model.network.heads.kinds import HEADS
+from model.network.masks.kinds import draw_mask
+from model.network.sampled_pairs import PairSampler
 
 
 class Trainer:
@@ -50,7 +51,8 @@ class Trainer:
         self.pairs = torch.as_tensor(node_pairs, device=self.device)
         self.edge_index = to_undirected(self.pairs, num_nodes=self.n_nodes)
         self.features = NodeFeatures(config.features, similarities)
-        self.propagation = Propagation(similarities) if config.head.type != "none" else None
+        head = HEADS[config.head.type]
+        self.evidence = Evidence(head, similarities) if head else None
         self.sampler = PairSampler(
             config.sampled_pairs, self.pairs, similarities.n_mirnas, self.n_nodes
         )
@@ -118,7 +120,7 @@ class Trainer:
         self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
 
     def _evidence(self, edge_index: Tensor) -> Tensor | None:
-        return self.propagation(edge_index) if self.propagation else None
+        return self.evidence(edge_index) if self.evidence else None
 
 
 def seed_epoch(seed: int, epoch: int) -> None:

@@ -1,30 +1,11 @@
 """A network small enough for tests that look at every pair."""
 
-import numpy as np
 import pytest
 
 from model.data.datasets import AssociationDataset
+from tests.contracts.networks import tiny_network
 
 
 @pytest.fixture(scope="session")
 def tiny() -> AssociationDataset:
-    """12 miRNAs, among them two pairs of twins, and 6 small molecules, in two communities."""
-    rng = np.random.default_rng(0)
-    mirnas = ["t-mir-1-1", "t-mir-1-2", "t-mir-2a-1", "t-mir-2a-2"]
-    mirnas += [f"t-mir-{number}" for number in range(3, 11)]
-    mirna_side, molecule_side = np.arange(12) % 4 >= 2, np.arange(6) >= 3
-    associations = (mirna_side[:, None] == molecule_side).astype(np.uint8)
-    associations[[4, 6, 9, 10], [0, 5, 2, 3]] = 0
-
-    def similarity(side: np.ndarray) -> np.ndarray:
-        noise = rng.uniform(0, 0.3, (len(side), len(side)))
-        return np.round(0.5 * (side[:, None] == side) + (noise + noise.T) / 2, 4)
-
-    return AssociationDataset(
-        name="tiny",
-        mirnas=tuple(mirnas),
-        small_molecules=tuple(f"sm-{number}" for number in range(6)),
-        associations=associations,
-        mirna_similarity=similarity(mirna_side),
-        small_molecule_similarity=similarity(molecule_side),
-    )
+    return tiny_network()

@@ -1,68 +1,63 @@
-"""The propagation head's numbers of every pair, for all replicas at once.
+"""A head's evidence: its numbers of every pair, standardised over pairs that might be unknown.
 
-Shape legend: B replicas, M miRNAs, S small molecules, 9 numbers a pair.
+Those are all that are not visible associations. Nothing here knows the masked ones.
+
+Shape legend: B replicas, M miRNAs, S small molecules, K numbers a pair, P pairs.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from model.data.similarities import Similarities
-from model.network.propagation import N_EVIDENCE, Propagation
-from model.training.batched.graph import AnyVisibleGraph, VisibleGraph
+from model.network.graph import VisibleGraph
+from model.network.heads.interface import HeadKind
 
 
-class BatchedPropagation:
-    """`model.network.propagation.Propagation` of all replicas; its smoothers are made once."""
+class Evidence:
+    """The evidence of one model; its last row is for two nodes of one side, of raw numbers 0."""
 
-    def __init__(self, similarities: Similarities) -> None:
-        plain = Propagation(similarities)
-        self.of_mirnas = torch.cat((*plain.ridge_M, plain.nearest_M))
-        self.of_small_molecules = torch.cat((plain.ridge_S, plain.nearest_S.T), dim=1)
+    def __init__(self, head: HeadKind, similarities: Similarities) -> None:
+        self.similarities = similarities
+        self.numbers = head.numbers(similarities)
 
-    def __call__(self, graph: AnyVisibleGraph) -> Tensor:
-        """(B, M * S + 1, 9), standardised over the pairs that are not visible associations.
-
-        The last row is that of two nodes of one side: no evidence.
-        """
-        assert isinstance(graph, VisibleGraph)  # checked by the trainer
-        block = graph.block
-        replicas, n_mirnas, n_small_molecules = block.shape
-        # One product for all replicas and smoothers of a side.
-        side_by_side = block.permute(1, 0, 2).reshape(n_mirnas, -1)
-        by_mirna = (self.of_mirnas @ side_by_side).view(3, n_mirnas, replicas, n_small_molecules)
-        ridge_1, ridge_2, nearest_M = by_mirna.transpose(1, 2)
-        by_small_molecule = (block.reshape(-1, n_small_molecules) @ self.of_small_molecules).view(
-            replicas, n_mirnas, 2, n_small_molecules
-        )
-        degree_M, degree_S = graph.degrees()
-        numbers = torch.stack(
-            [
-                ridge_1,
-                ridge_2,
-                by_small_molecule[:, :, 0],
-                nearest_M,
-                by_small_molecule[:, :, 1],
-                torch.bmm(_cosine(block), block),
-                torch.bmm(block, _cosine(block.mT)),
-                torch.log1p(degree_M).expand_as(block),
-                torch.log1p(degree_S).mT.expand_as(block),
-            ],
-            dim=-1,
-        ).flatten(1, 2)
-        unknown = 1 - block.flatten(1)
-        count = unknown.sum(dim=1).clamp(min=1)[:, None, None]
-        mean = torch.bmm(unknown[:, None], numbers) / count
-        deviation = (torch.bmm(unknown[:, None], (numbers - mean) ** 2) / count).sqrt()
-        table = torch.cat((numbers, numbers.new_zeros((replicas, 1, N_EVIDENCE))), dim=1)
+    def __call__(self, edge_index: Tensor) -> Tensor:
+        """(M * S + 1, K) for an edge index (2, E) with both directions of visible associations."""
+        b_MS = self.similarities.association_matrix(edge_index)
+        numbers = self.numbers(b_MS).flatten(0, 1)
+        unknown = (b_MS.flatten() == 0).to(numbers.dtype)[:, None]
+        count = unknown.sum().clamp(min=1)
+        mean = (numbers * unknown).sum(dim=0) / count
+        deviation = (((numbers - mean) ** 2 * unknown).sum(dim=0) / count).sqrt()
+        table = torch.cat((numbers, numbers.new_zeros(1, numbers.shape[1])))
         return (table - mean) / deviation.clamp(min=1e-6)
 
 
-def _cosine(profiles: Tensor) -> Tensor:
-    """(B, n, n) cosine similarity of association profiles, a node's own set to zero."""
-    unit = normalize(profiles, dim=-1)
-    similarity = torch.bmm(unit, unit.mT)
-    similarity.diagonal(dim1=1, dim2=2).zero_()
-    return similarity
+class BatchedEvidence:
+    """`Evidence` of all replicas."""
+
+    def __init__(self, head: HeadKind, similarities: Similarities) -> None:
+        self.numbers = head.batched_numbers(similarities)
+
+    def __call__(self, graph: VisibleGraph) -> Tensor:
+        """(B, M * S + 1, K) for the visible associations."""
+        numbers = self.numbers(graph).flatten(1, 2)
+        unknown = 1 - graph.block.flatten(1)
+        count = unknown.sum(dim=1).clamp(min=1)[:, None, None]
+        mean = torch.bmm(unknown[:, None], numbers) / count
+        deviation = (torch.bmm(unknown[:, None], (numbers - mean) ** 2) / count).sqrt()
+        table = torch.cat((numbers, numbers.new_zeros((len(numbers), 1, numbers.shape[2]))), dim=1)
+        return (table - mean) / deviation.clamp(min=1e-6)
+
+
+def evidence_rows(first: Tensor, second: Tensor, sides: tuple[int, int]) -> Tensor:
+    """Rows of the evidence for pairs of nodes, of any shape, the lower node first.
+
+    Args:
+        sides: M and S.
+    """
+    n_mirnas, n_small_molecules = sides
+    crosses = (first < n_mirnas) & (second >= n_mirnas)
+    row = first * n_small_molecules + second - n_mirnas
+    return row.masked_fill(~crosses, n_mirnas * n_small_molecules)

@@ -1,21 +1,21 @@
-"""The decoders and the head of every replica, with a leading replica dimension.
+"""The logits and degrees of every replica: edge decoder and head of the tables, with dropout.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs, D dimensions.
+Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs, D dimensions, K numbers of
+a head for a pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import torch
 from torch import Generator, Tensor
-from torch.nn.functional import elu
 
 from model.network.autoencoder import Configuration
-from model.network.decoders import DegreeDecoderConfig
-from model.training.batched.dropout import dropout
-
-Parameters = Mapping[str, Tensor]
+from model.network.batched_layers import Drop, rows, under
+from model.network.degree_decoder import DegreeDecoderConfig, batched_degrees
+from model.network.dropout import dropout
+from model.network.edge_decoders.kinds import EDGE_DECODERS
+from model.network.graph import Parameters
+from model.network.heads.evidence import evidence_rows
+from model.network.heads.kinds import HEADS
 
 
 def pair_logits(
@@ -30,33 +30,19 @@ def pair_logits(
     """(B, P) logits of given pairs.
 
     Args:
+        parameters: of the plain model by their names there, each with a leading B.
         z: (B, N, D) embeddings.
         pairs: two (B, P) node indices, lower node first.
-        evidence: (B, M * S + 1, 9) of the head, None without one.
+        evidence: (B, M * S + 1, K) of the head, None without one.
         sides: M and S.
         generator: of the dropout in training; None to evaluate.
     """
-    decoder, rate = config.edge_decoder, config.edge_decoder.dropout
-    first, second = pairs
-    if decoder.type in ("dot", "bilinear"):
-        z = _dropped(z, rate, generator)
-        left = z if decoder.type == "dot" else torch.bmm(z, parameters["edge_decoder.weight"])
-        logits = (_rows(left, first) * _rows(z, second)).sum(dim=2)
-        if decoder.type == "bilinear":
-            logits = logits + parameters["edge_decoder.bias"][:, None]
-    else:
-        one, other = _rows(z, first), _rows(z, second)
-        joined = one * other if decoder.type == "hadamard" else torch.cat((one, other), dim=2)
-        logits = _two_layers(
-            parameters, "edge_decoder.", _dropped(joined, rate, generator, in_place=True)
-        )
+    logits = EDGE_DECODERS[config.edge_decoder.type].of_pairs(
+        under(parameters, "edge_decoder."), z, *pairs, _drop(config.edge_decoder.dropout, generator)
+    )
     if evidence is None:
         return logits
-    n_mirnas, n_small_molecules = sides
-    crosses = (first < n_mirnas) & (second >= n_mirnas)
-    row = first * n_small_molecules + second - n_mirnas
-    row = row.masked_fill(~crosses, n_mirnas * n_small_molecules)
-    return logits + _head(parameters, _rows(evidence, row))
+    return logits + _head(config, parameters, rows(evidence, evidence_rows(*pairs, sides)))
 
 
 def block_logits(
@@ -68,69 +54,36 @@ def block_logits(
     generator: Generator | None,
 ) -> Tensor:
     """(B, M * S) logits of every miRNA-small molecule pair, by the cheapest way; see above."""
-    decoder, rate = config.edge_decoder, config.edge_decoder.dropout
-    n_mirnas, n_small_molecules = sides
-    if decoder.type in ("dot", "bilinear"):
-        z = _dropped(z, rate, generator)
-        mirna, small_molecule = z[:, :n_mirnas], z[:, n_mirnas:]
-        if decoder.type == "bilinear":
-            mirna = torch.bmm(mirna, parameters["edge_decoder.weight"])
-        logits = torch.bmm(mirna, small_molecule.mT)
-        if decoder.type == "bilinear":
-            logits = logits + parameters["edge_decoder.bias"][:, None, None]
-    else:
-        one, other = z[:, :n_mirnas, None], z[:, None, n_mirnas:]
-        if decoder.type == "hadamard":
-            joined = one * other
-        else:
-            shape = (-1, n_mirnas, n_small_molecules, -1)
-            joined = torch.cat((one.expand(shape), other.expand(shape)), dim=3)
-        joined = _dropped(joined.flatten(1, 2), rate, generator, in_place=True)
-        logits = _two_layers(parameters, "edge_decoder.", joined).view(
-            -1, n_mirnas, n_small_molecules
-        )
-    logits = logits.flatten(1)
+    logits = EDGE_DECODERS[config.edge_decoder.type].of_block(
+        under(parameters, "edge_decoder."),
+        z,
+        sides[0],
+        _drop(config.edge_decoder.dropout, generator),
+    )
     if evidence is None:
         return logits
-    return logits + _head(parameters, evidence[:, :-1])
+    return logits + _head(config, parameters, evidence[:, :-1])
 
 
 def degrees(
     config: DegreeDecoderConfig, parameters: Parameters, z: Tensor, generator: Generator | None
 ) -> Tensor:
-    """(B, N) masked degrees, as `model.network.decoders.DegreeDecoder`."""
-    name = "degree_decoder."
-    hidden = _linear(parameters, name + "hidden.", z)
-    hidden = elu(_dropped(hidden, config.dropout, generator, in_place=True))
-    return elu(_linear(parameters, name + "out.", hidden)).squeeze(2)
+    """(B, N) masked degrees."""
+    drop = _drop(config.dropout, generator)
+    return batched_degrees(under(parameters, "degree_decoder."), z, drop)
 
 
-def _head(parameters: Parameters, numbers: Tensor) -> Tensor:
-    linear = _linear(parameters, "head.linear.", numbers).squeeze(2)
-    return linear + _two_layers(parameters, "head.", numbers)
+def _head(config: Configuration, parameters: Parameters, numbers: Tensor) -> Tensor:
+    """(B, P) what the head adds for its standardised numbers (B, P, K)."""
+    kind = HEADS[config.head.type]
+    assert kind is not None  # there is evidence
+    return kind.batched(under(parameters, "head."), numbers)
 
 
-def _two_layers(parameters: Parameters, prefix: str, x: Tensor) -> Tensor:
-    hidden = elu(_linear(parameters, prefix + "hidden.", x))
-    return _linear(parameters, prefix + "out.", hidden).squeeze(2)
+def _drop(rate: float, generator: Generator | None) -> Drop:
+    def drop(values: Tensor, *, in_place: bool = False) -> Tensor:
+        if generator is None or rate == 0:
+            return values
+        return dropout(values, rate, generator, in_place=in_place)
 
-
-def _linear(parameters: Parameters, prefix: str, x: Tensor) -> Tensor:
-    weight, bias = parameters[prefix + "weight"], parameters[prefix + "bias"]
-    return torch.baddbmm(bias[:, None], x, weight.mT)
-
-
-def _rows(table: Tensor, index: Tensor) -> Tensor:
-    """(B, P, D) rows of (B, n, D) by (B, P) indices."""
-    replicas, n, _ = table.shape
-    offsets = torch.arange(0, replicas * n, n, device=index.device)[:, None]
-    rows = table.reshape(replicas * n, -1).index_select(0, (index + offsets).flatten())
-    return rows.view(*index.shape, -1)
-
-
-def _dropped(
-    values: Tensor, rate: float, generator: Generator | None, *, in_place: bool = False
-) -> Tensor:
-    if generator is None or rate == 0:
-        return values
-    return dropout(values, rate, generator, in_place=in_place)
+    return drop

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from model.errors import InputError
 from model.network.autoencoder import Configuration
+from model.network.encoders.kinds import ENCODERS
+from model.network.heads.kinds import HEADS
 
 # Pairs of a network up to which a dense block takes less time than a sparse matrix, and up to which
 # it fits, for the options that need one. `mmatune bench scale` measures both ways.
@@ -18,9 +20,9 @@ def is_dense(config: Configuration, cells: int) -> bool:
         InputError: an option looks at every pair, and they are too many for that.
     """
     needs_block = {
-        "encoder.type": config.encoder.type == "gat",
+        "encoder.type": ENCODERS[config.encoder.type].needs_block,
         "features.associations": config.features.associations == "gip",
-        "head.type": config.head.type != "none",
+        "head.type": HEADS[config.head.type] is not None,
         "sampled_pairs.per_association": config.sampled_pairs.per_association == "all",
     }
     for option, needed in needs_block.items():

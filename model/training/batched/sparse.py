@@ -14,8 +14,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class SparseVisibleGraph:
-    """As `VisibleGraph`: what the encoder asks of one, with the replicas on one block diagonal.
+class SparseGraph:
+    """A `model.network.graph.VisibleGraph` with the replicas on one block diagonal.
 
     ``to_M`` is (B * M, B * S) and ``to_S`` its transpose, both of 0 and 1 in compressed rows.
     """
@@ -27,6 +27,15 @@ class SparseVisibleGraph:
     @property
     def n_mirnas(self) -> int:
         return self.to_M.shape[0] // self.n_replicas
+
+    @property
+    def block(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            TypeError: always; a kind that reads the block must say so in its table.
+        """
+        raise TypeError("sparse matrices have no dense block: the kind's entry lacks needs_block")
 
     def degrees(self) -> tuple[Tensor, Tensor]:
         """(B, M, 1) and (B, S, 1) visible associations of each node."""
@@ -72,11 +81,11 @@ class Structure:
         self._to_M = _compressed(rows, columns, n_rows, n_columns, flat)
         self._to_S = _compressed(columns, rows, n_columns, n_rows, flat)
 
-    def visible(self, shown: Tensor) -> SparseVisibleGraph:
+    def visible(self, shown: Tensor) -> SparseGraph:
         """The graph of the associations marked in (B, T)."""
         values = shown.to(torch.float32).flatten()
         to_M, to_S = (_matrix(places, values) for places in (self._to_M, self._to_S))
-        return SparseVisibleGraph(to_M, to_S, self.n_replicas)
+        return SparseGraph(to_M, to_S, self.n_replicas)
 
 
 # Where each row starts, the columns, the place of each value in (B, T), the shape.

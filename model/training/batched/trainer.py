@@ -20,17 +20,21 @@ from torch.utils.checkpoint import checkpoint
 
 from model.data.similarities import Similarities
 from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.network.graph import VisibleGraph
+from model.network.heads.evidence import BatchedEvidence
+from model.network.heads.kinds import HEADS
+from model.network.masks.interface import Mask
+from model.network.masks.kinds import MASKS
 from model.training.batched.adam import Adam
+from model.training.batched.associations import TrainingAssociations
 from model.training.batched.decoding import block_logits, degrees, pair_logits
 from model.training.batched.encoder import encode
-from model.training.batched.evidence import BatchedPropagation
 from model.training.batched.features import BatchedFeatures
-from model.training.batched.graph import AnyVisibleGraph, Mask, TrainingGraph
-from model.training.batched.memory import keep_memory
+from model.training.batched.malloc import keep_memory
 from model.training.batched.precision import DEFAULTS, Precision, products
 from model.training.batched.repeating import RepeatedEpoch
 from model.training.batched.representation import is_dense
-from model.training.batched.sampling import PairSampler, SampledPairs
+from model.training.batched.sampled_pairs import PairSampler, SampledPairs
 
 # Pairs decoded at once, of all replicas: they bound the memory of an MLP's hidden layer. More are
 # decoded in parts, in training twice: that costs less time than memory that is ever new.
@@ -64,16 +68,19 @@ class BatchedTrainer:
         self.device = similarities.mirna.device
         self.precision = precision or DEFAULTS[self.device.type]
         self.sides = (similarities.n_mirnas, similarities.n_nodes - similarities.n_mirnas)
-        self.graph = TrainingGraph(
-            config.mask,
+        self.associations = TrainingAssociations(
             train_pairs,
             self.sides,
             self.device,
             is_dense=is_dense(config, self.sides[0] * self.sides[1]),
         )
+        self.draw_mask = MASKS[config.mask.scheme].batched(
+            self.associations, config.mask.rate, config.mask.walk_length
+        )
         self.features = BatchedFeatures(config.features, similarities)
-        self.propagation = BatchedPropagation(similarities) if config.head.type != "none" else None
-        self.sampler = PairSampler(config.sampled_pairs, self.graph)
+        head = HEADS[config.head.type]
+        self.evidence = BatchedEvidence(head, similarities) if head else None
+        self.sampler = PairSampler(config.sampled_pairs, self.associations)
         initial, self.statistics = self._initial()
         # One row of weights a replica, so that clipping and Adam are a few operations and not a few
         # for every parameter; those are views of it.
@@ -102,7 +109,7 @@ class BatchedTrainer:
 
     def _one_epoch(self) -> Tensor:
         """What `train_epoch` repeats; randomness is that of the generator as it was seeded."""
-        mask = self.graph.draw(self._generator)
+        mask = self.draw_mask(self._generator)
         sampled = self.sampler.draw(mask, self._generator)
         losses = self.losses(mask, sampled, self._generator)
         self.step(losses)
@@ -155,7 +162,7 @@ class BatchedTrainer:
             (b, P) float64 in [0, 1], on the device; NaN where training has diverged.
         """
         if self._embedded is None:
-            self._embedded = self._encode(self.graph.all_visible, None)
+            self._embedded = self._encode(self.associations.all_visible, None)
         z, evidence = self._embedded
         z, evidence = z[replicas], None if evidence is None else evidence[replicas]
         parameters = {name: value[replicas] for name, value in self.parameters.items()}
@@ -190,7 +197,7 @@ class BatchedTrainer:
             own[name].copy_(value)
 
     def _encode(
-        self, graph: AnyVisibleGraph, generator: Generator | None
+        self, graph: VisibleGraph, generator: Generator | None
     ) -> tuple[Tensor, Tensor | None]:
         """Embeddings and the head's evidence: both know the visible associations only."""
         z = encode(
@@ -201,7 +208,7 @@ class BatchedTrainer:
             graph,
             generator,
         )
-        return z, self.propagation(graph) if self.propagation else None
+        return z, self.evidence(graph) if self.evidence else None
 
     def _pair_logits(
         self,
@@ -237,7 +244,9 @@ class BatchedTrainer:
 
     def _initial(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What the plain models of these seeds start with: weights, running statistics."""
-        from model.training.plain import seed_epoch  # not at the top: see `model.network.encoders`
+        from model.training.plain import (
+            seed_epoch,
+        )  # not at the top: see `model.network.encoders.kinds`
 
         states = []
         for seed in self.seeds:
@@ -275,7 +284,7 @@ class BatchedTrainer:
     def _why_not_captured(self) -> str | None:
         if self.device.type != "cuda":
             return "not on CUDA"
-        return None if self.graph.is_dense else "sparse matrices"
+        return None if self.associations.is_dense else "sparse matrices"
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

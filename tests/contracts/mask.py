@@ -58,14 +58,16 @@ class MaskContract(KindContract):
         many, single = batched(config), plain(config, 0)
         generator = torch.Generator().manual_seed(0)
         torch.manual_seed(0)
-        draws = 400
-        seen, expected = np.zeros(3), np.zeros(3)
         n_mirnas, n_nodes = len(tiny_network().mirnas), single.n_nodes
-        for _ in range(draws):
+        seen, expected = [], []
+        for _ in range(400):
             mask = many.draw_mask(generator)
             degree = mask.masked_degree[0, :n_mirnas].sum()
-            seen += [mask.weight[0].sum(), mask.visible.block[0].sum(), degree]
+            seen.append([mask.weight[0].sum(), mask.visible.block[0].sum(), degree])
             graph = draw_mask(config.mask, single.pairs, n_nodes)
             degree = graph.masked_degree[:n_mirnas].sum()
-            expected += [graph.masked.shape[1], graph.visible.shape[1] / 2, degree]
-        assert np.allclose(seen / draws, expected / draws, rtol=0.06)
+            expected.append([graph.masked.shape[1], graph.visible.shape[1] / 2, degree])
+        samples = np.array([seen, expected], dtype=float)
+        standard_error = np.sqrt(samples.var(axis=1).sum(axis=0) / samples.shape[1])
+        difference = np.abs(np.diff(samples.mean(axis=1), axis=0)[0])
+        assert (difference <= 4 * standard_error).all(), (difference, standard_error)

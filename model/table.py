@@ -48,7 +48,7 @@ class Table(Mapping[str, Entry]):
         Raises:
             UnknownKindError: there is none; the hint names the nearest, or all.
         """
-        if name in self._own:  # other packages are imported only where they are asked for
+        if name in self._own:  # so other packages are imported only when needed
             return self._own[name]
         if name in self._added:
             return self._added[name]
@@ -76,7 +76,7 @@ class Table(Mapping[str, Entry]):
                 )
             try:
                 added[point.name] = point.load()
-            except Exception as error:  # of somebody else's package: anything may be raised
+            except Exception as error:  # importing somebody else's package may raise anything
                 raise InputError(
                     f"cannot be imported: {error}",
                     where=where,

@@ -1,7 +1,7 @@
-"""Node features: what the encoder is told of each node.
+"""Node features: what the encoder reads of each node.
 
-Whatever comes from associations is computed anew for every mask, from the visible ones alone.
-Computed once from all training associations it would tell the encoder the masked ones.
+Features made from associations are computed again for every mask, from the visible ones alone.
+Computed once, from all training associations, they would show the encoder the masked ones.
 
 Shape legend: M miRNAs, S small molecules, N = M + S nodes, F features per node.
 """

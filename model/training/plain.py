@@ -2,7 +2,7 @@
 
 Nothing in this file sees a held-out association: a trainer gets similarities and training
 associations only. Randomness is a function of (seed, epoch) alone, so a run resumed from a
-checkpoint goes on exactly as the undisturbed one.
+checkpoint continues exactly as if it had not been interrupted.
 
 Shape legend: N nodes, T training associations, P pairs.
 """
@@ -66,19 +66,19 @@ class Trainer:
         )
 
     def train_epoch(self) -> Tensor:
-        """One full-graph step: draw a mask and sampled pairs, descend; the loss as a scalar."""
+        """One full-graph step: draw a mask, sample pairs, descend the gradient; the scalar loss."""
         self.epoch += 1
         seed_epoch(self.seed, self.epoch)
         self.model.train()
         graph = draw_mask(self.config.mask, self.pairs, self.n_nodes)
-        if graph.masked.shape[1] == 0:  # a tiny network and a low mask rate: nothing to learn from
+        if graph.masked.shape[1] == 0:  # a tiny network and a low mask rate: no loss
             return torch.zeros((), device=self.device)
         sampled = self.sampler.draw(graph.masked.shape[1])
         # Features and evidence know the visible associations only, never the masked ones.
         x, evidence = self.features(graph.visible), self._evidence(graph.visible)
         loss = self.model.loss(x, graph, sampled, evidence)
         self.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.gradient_norm)
         self.optimizer.step()
         return loss.detach()
@@ -104,7 +104,7 @@ class Trainer:
         return tensors
 
     def load_state(self, tensors: dict[str, Tensor], epoch: int) -> None:
-        """Go on from what `state` gave after ``epoch`` epochs."""
+        """Continue from what `state` returned after ``epoch`` epochs."""
         self.epoch = epoch
         weights: dict[str, Tensor] = {}
         adam: dict[int, dict[str, Tensor]] = {}
@@ -124,6 +124,6 @@ class Trainer:
 
 
 def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed torch's global generator: no state of it has to be saved or restored."""
+    """Seed torch's global generator, so that its state need not be saved or restored."""
     sequence = np.random.SeedSequence([seed, epoch])
     torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))

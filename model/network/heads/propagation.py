@@ -116,7 +116,8 @@ def _ridge(similarity: Tensor, ridge: float) -> Tensor:
     """(n, n) kernel ridge smoother K (K + ridge)^-1, in double precision on the way."""
     values, vectors = torch.linalg.eigh(similarity.double())
     values = values.clamp(min=0)  # a similarity matrix may have slightly negative eigenvalues
-    return ((vectors * (values / (values + ridge))) @ vectors.T).to(similarity.dtype)
+    smoother: Tensor = (vectors * (values / (values + ridge))) @ vectors.T
+    return smoother.to(similarity.dtype)
 
 
 def _nearest(similarity: Tensor) -> Tensor:

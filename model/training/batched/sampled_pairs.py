@@ -17,7 +17,7 @@ from model.training.batched.associations import TrainingAssociations
 
 @dataclass(frozen=True, eq=False)
 class SampledPairs:
-    """What the masked pairs are told apart from; see `Mask` for the shapes.
+    """The pairs that count as unknown in the loss; see `Mask` for the shapes.
 
     ``every_pair`` says that the P pairs are the M * S pairs of the block, in its order.
     """
@@ -31,8 +31,8 @@ class SampledPairs:
 class PairSampler:
     """Draws unknown pairs uniformly, with replacement.
 
-    A draw that hits a training association gets weight 0, which leaves the others uniform over the
-    unknown pairs and needs no list of those.
+    A draw that hits a training association gets weight 0. The others are then uniform over the
+    unknown pairs, without a list of them.
     """
 
     def __init__(self, config: SampledPairsConfig, associations: TrainingAssociations) -> None:
@@ -67,7 +67,7 @@ class PairSampler:
     def unknown(self, first: Tensor, second: Tensor, weight: Tensor) -> SampledPairs:
         """Given pairs (B, P), lower node first, without those that are no unknown pair."""
         crosses = (first < self.n_mirnas) & (second >= self.n_mirnas)
-        # Filled, here and elsewhere: `torch.where` copies a number to the device, and waits for it.
+        # `masked_fill`, because `torch.where` copies the number to the device and waits for that.
         code = first * self.n_small_molecules + (second - self.n_mirnas)
         code = code.masked_fill(~crosses, 0)
         known = self.associations.is_known(code) & crosses

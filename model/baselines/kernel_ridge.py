@@ -34,6 +34,12 @@ def kernel_ridge_similarity_gip(dataset: AssociationDataset, fold: Fold) -> np.n
     return _tuned(dataset, fold, _GIP_SHARES_M, _GIP_SHARES_S)
 
 
+def gip_kernel(profiles: np.ndarray) -> np.ndarray:
+    """(n, n) Gaussian interaction profile kernel of (n, d) 0/1 rows, see `gip_exponents`."""
+    kernel: np.ndarray = np.exp(gip_exponents(torch.from_numpy(profiles)[None])[0].numpy())
+    return kernel
+
+
 def _tuned(
     dataset: AssociationDataset,
     fold: Fold,
@@ -76,7 +82,7 @@ def _smoothers(
     lambdas: Sequence[float],
 ) -> dict[tuple[float, float], np.ndarray]:
     """(N, N) K (K + lambda)^-1 of one side, for each share of the GIP kernel and each lambda."""
-    gip = np.exp(gip_exponents(torch.from_numpy(profiles)[None])[0].numpy())
+    gip = gip_kernel(profiles)
     smoothers = {}
     for share in shares:
         values, vectors = np.linalg.eigh((1 - share) * similarity + share * gip)

@@ -10,10 +10,11 @@ under the table's group, and every process that imports the project finds it, a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -47,7 +48,7 @@ class Table(Mapping[str, Entry]):
         Raises:
             UnknownKindError: there is none; the hint names the nearest, or all.
         """
-        if name in self._own:  # other packages are imported only where they are asked for
+        if name in self._own:  # so other packages are imported only when needed
             return self._own[name]
         if name in self._added:
             return self._added[name]
@@ -75,7 +76,7 @@ class Table(Mapping[str, Entry]):
                 )
             try:
                 added[point.name] = point.load()
-            except Exception as error:  # of somebody else's package: anything may be raised
+            except Exception as error:  # importing somebody else's package may raise anything
                 raise InputError(
                     f"cannot be imported: {error}",
                     where=where,
@@ -84,22 +85,25 @@ class Table(Mapping[str, Entry]):
         return added
 
 
-def a_kind_of(table: Table[Entry]) -> AfterValidator:
+@dataclass(frozen=True)
+class NamesKind:
+    """Checks that a name is in a table; `a_kind_of` puts it at a configuration's field."""
+
+    table: Table[Any]
+
+    def __call__(self, name: str) -> str:
+        if name not in self.table:
+            raise PydanticCustomError(
+                "unknown_kind",
+                "{what} should be one of {names}",
+                {"what": self.table.what, "names": ", ".join(self.table)},
+            )
+        return name
+
+
+def a_kind_of(table: Table[Any]) -> AfterValidator:
     """Validator of a configuration's field that names an entry of the table.
 
     Use it as ``type: Annotated[str, a_kind_of(ENCODERS)] = "gin"``.
     """
-
-    def check(name: str) -> str:
-        if name not in table:
-            raise PydanticCustomError(
-                "unknown_kind",
-                "{what} should be one of {names}",
-                {
-                    "what": table.what,
-                    "names": ", ".join(table),
-                },
-            )
-        return name
-
-    return AfterValidator(check)
+    return AfterValidator(NamesKind(table))

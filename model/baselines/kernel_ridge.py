@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
+import torch
 
 from model.baselines.inner_cv import Fit, Method, Setting, fit_tuned
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Fold
+from model.network.gip import gip_exponents
 
 # The grid: how the sides are joined; share of the GIP kernel and ridge strength, on each side.
 _FORMS = ("sum", "product")
@@ -33,17 +35,15 @@ def kernel_ridge_similarity_gip(dataset: AssociationDataset, fold: Fold) -> np.n
 
 
 def gip_kernel(profiles: np.ndarray) -> np.ndarray:
-    """Gaussian interaction profile kernel, exp(-|a_i - a_j|^2 / mean_i |a_i|^2).
+    """Gaussian interaction profile kernel (van Laarhoven et al. 2011), see `gip_exponents`.
 
     Args:
-        profiles: (n, d), a node's training associations as a 0/1 row (van Laarhoven et al. 2011).
+        profiles: (n, d), a node's training associations as a 0/1 row.
 
     Returns:
         (n, n) in (0, 1].
     """
-    squared = (profiles**2).sum(axis=1)
-    distance = np.maximum(squared[:, None] + squared[None, :] - 2 * profiles @ profiles.T, 0)
-    kernel: np.ndarray = np.exp(-distance / squared.mean())
+    kernel: np.ndarray = np.exp(gip_exponents(torch.from_numpy(profiles)[None])[0].numpy())
     return kernel
 
 

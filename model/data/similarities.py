@@ -28,7 +28,9 @@ def factors(similarity: np.ndarray, rank: int) -> np.ndarray:
     Args:
         similarity: (n, n), symmetric.
     """
-    from sklearn.utils.extmath import randomized_svd  # not at the top: see `model.network.encoders`
+    from sklearn.utils.extmath import (
+        randomized_svd,
+    )  # not at the top: see `model.network.encoders.kinds`
 
     u, s, _ = randomized_svd(similarity, n_components=rank, n_iter=2, random_state=0)
     factors: np.ndarray = (u * np.sqrt(s)).astype(np.float32)

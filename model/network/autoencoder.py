@@ -1,6 +1,7 @@
 """The masked graph autoencoder of the paper (JMSS-MMA), from its configuration to its loss.
 
-Shape legend: N nodes, F features per node, P pairs, D dimensions of an embedding.
+Shape legend: M miRNAs, S small molecules, N nodes, F features per node, P pairs, D dimensions of an
+embedding, K numbers of a head for a pair.
 """
 
 from __future__ import annotations
@@ -13,17 +14,15 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from model.config import Config
-from model.network.decoders import (
-    DegreeDecoder,
-    DegreeDecoderConfig,
-    EdgeDecoder,
-    EdgeDecoderConfig,
-)
-from model.network.encoders import Encoder, EncoderConfig
+from model.network.degree_decoder import DegreeDecoder, DegreeDecoderConfig
+from model.network.edge_decoders.kinds import EdgeDecoderConfig, edge_decoder
+from model.network.encoders.stack import Encoder, EncoderConfig
 from model.network.features import FeatureConfig
-from model.network.masking import MaskConfig, MaskedGraph
-from model.network.propagation import HeadConfig, PropagationHead
-from model.network.sampling import SampledPairsConfig
+from model.network.heads.evidence import evidence_rows
+from model.network.heads.kinds import HEADS, HeadConfig
+from model.network.masks.interface import MaskedGraph
+from model.network.masks.kinds import MaskConfig
+from model.network.sampled_pairs import SampledPairsConfig
 
 
 class TrainingConfig(Config):
@@ -66,7 +65,7 @@ class Configuration(Config):
 
 
 class MaskedGraphAutoencoder(nn.Module):
-    """Encoder, edge decoder, degree decoder and, where asked for, the propagation head.
+    """Encoder, edge decoder, degree decoder and, where asked for, the head.
 
     Args:
         in_dim: F.
@@ -74,21 +73,26 @@ class MaskedGraphAutoencoder(nn.Module):
 
     Shapes:
         loss: -> scalar
-        logits: z (N, D), pairs (2, P), evidence (M * S + 1, 9) or None -> (P,)
+        logits: z (N, D), pairs (2, P), evidence (M * S + 1, K) or None -> (P,)
     """
 
     def __init__(self, config: Configuration, in_dim: int, sides: tuple[int, int]) -> None:
         super().__init__()
         self.alpha = config.degree_decoder.alpha
         self.encoder = Encoder(config.encoder, in_dim)
-        self.edge_decoder = EdgeDecoder(config.edge_decoder, config.encoder.out_dim)
+        self.edge_decoder = edge_decoder(config.edge_decoder, config.encoder.out_dim)
         self.degree_decoder = DegreeDecoder(config.degree_decoder, config.encoder.out_dim)
-        self.head = PropagationHead(config.head, *sides) if config.head.type != "none" else None
+        head = HEADS[config.head.type]
+        self.head = head.plain(config.head.hidden_dim) if head else None
+        self.sides = sides
 
     def logits(self, z: Tensor, pairs: Tensor, evidence: Tensor | None) -> Tensor:
         """Logit of an association, the head's opinion added to the edge decoder's."""
-        decoded = self.edge_decoder(z, pairs)
-        return decoded if self.head is None else decoded + self.head(evidence, pairs)
+        decoded: Tensor = self.edge_decoder(z, pairs)
+        if self.head is None or evidence is None:
+            return decoded
+        opinion: Tensor = self.head(evidence[evidence_rows(pairs[0], pairs[1], self.sides)])
+        return decoded + opinion
 
     def loss(
         self, x: Tensor, graph: MaskedGraph, sampled: Tensor, evidence: Tensor | None = None

@@ -1,7 +1,7 @@
-"""Node features: what the encoder is told of each node.
+"""Node features: what the encoder reads of each node.
 
-Whatever comes from associations is computed anew for every mask, from the visible ones alone.
-Computed once from all training associations it would tell the encoder the masked ones.
+Features made from associations are computed again for every mask, from the visible ones alone.
+Computed once, from all training associations, they would show the encoder the masked ones.
 
 Shape legend: M miRNAs, S small molecules, N = M + S nodes, F features per node.
 """
@@ -18,6 +18,7 @@ from torch.nn.functional import normalize, pad
 from model.config import Config
 from model.data.similarities import Similarities
 from model.errors import InputError
+from model.network.gip import gip_kernels
 
 
 class FeatureConfig(Config):
@@ -70,7 +71,7 @@ class NodeFeatures:
         if self.config.associations == "none":
             return self.static
         b_MS = self.similarities.association_matrix(edge_index)
-        kernels = (gip_kernel(b_MS), gip_kernel(b_MS.T))
+        kernels = (gip_kernels(b_MS[None])[0], gip_kernels(b_MS.T[None])[0])
         return torch.cat((self.static, self._rows(kernels, self.larger_side)), dim=1)
 
     def _rows(self, sides: tuple[Tensor, Tensor], width: int) -> Tensor:
@@ -82,17 +83,3 @@ class NodeFeatures:
                 side = normalize(side)
             rows.append(pad(side, (0, width - side.shape[1])))
         return torch.cat(rows)
-
-
-def gip_kernel(profiles: Tensor) -> Tensor:
-    """Gaussian interaction profile kernel, exp(-|b_i - b_j|^2 / mean_i |b_i|^2).
-
-    Args:
-        profiles: (n, d), a node's visible associations as a 0/1 row (van Laarhoven et al. 2011).
-
-    Returns:
-        (n, n) in (0, 1]; all ones where there is no association at all.
-    """
-    squared = (profiles**2).sum(dim=1)
-    distance = (squared[:, None] + squared[None, :] - 2 * profiles @ profiles.T).clamp(min=0)
-    return torch.exp(-distance / squared.mean().clamp(min=1e-12))

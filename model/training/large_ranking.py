@@ -23,11 +23,11 @@ def top_unknown(
     *,
     mirnas: range | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k best unknown pairs; only those of one block and the best so far are ever held.
+    """The k best unknown pairs. Memory holds the pairs of one block and the best so far.
 
     Args:
         known: sorted (T,) codes ``miRNA * S + small molecule`` of the pairs to leave out.
-        mirnas: of which miRNAs; all by default.
+        mirnas: rank the pairs of these miRNAs only; all by default.
 
     Returns:
         (k, 2) pairs (miRNA index, small molecule index), best first, and their scores (k,).
@@ -66,23 +66,24 @@ def sampled_auc(held_out: np.ndarray, sampled: np.ndarray) -> tuple[float, float
         sampled: (U,) scores of pairs drawn by `sample_unknown`.
 
     Returns:
-        The unbiased estimate, and its standard error over draws of the sample; the spread over
-        other held-out associations is not in it.
+        The unbiased estimate, and its standard error over draws of the sample. The standard error
+        does not include the spread over other held-out associations.
     """
     ordered = np.sort(held_out)
     below = np.searchsorted(ordered, sampled, "left")
     ties = np.searchsorted(ordered, sampled, "right") - below
-    # Of each sampled pair: the fraction of held-out associations above it, ties by half.
+    # For each sampled pair, the fraction of held-out associations above it; a tie counts half.
     above = 1 - (below + ties / 2) / len(held_out)
     return float(above.mean()), float(above.std(ddof=1) / np.sqrt(len(above)))
 
 
 def is_known(codes: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Which of the codes are among the sorted ones."""
+    """(P,) bool: which of the codes are among the sorted ones."""
     if not len(known):
         return np.zeros(len(codes), dtype=bool)
     place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-    return known[place] == codes
+    found: np.ndarray = known[place] == codes
+    return found
 
 
 def _blocks(mirnas: range, n_small_molecules: int) -> Iterator[np.ndarray]:

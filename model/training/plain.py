@@ -2,7 +2,7 @@
 
 Nothing in this file sees a held-out association: a trainer gets similarities and training
 associations only. Randomness is a function of (seed, epoch) alone, so a run resumed from a
-checkpoint goes on exactly as the undisturbed one.
+checkpoint continues exactly as if it had not been interrupted.
 
 Shape legend: N nodes, T training associations, P pairs.
 """
@@ -18,9 +18,10 @@ from model.data.similarities import Similarities
 from model.evaluation.protocols import to_node_pairs
 from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
 from model.network.features import NodeFeatures
-from model.network.masking import draw_mask
-from model.network.propagation import Propagation
-from model.network.sampling import PairSampler
+from model.network.heads.evidence import Evidence
+from model.network.heads.kinds import HEADS
+from model.network.masks.kinds import draw_mask
+from model.network.sampled_pairs import PairSampler
 
 
 class Trainer:
@@ -50,7 +51,8 @@ class Trainer:
         self.pairs = torch.as_tensor(node_pairs, device=self.device)
         self.edge_index = to_undirected(self.pairs, num_nodes=self.n_nodes)
         self.features = NodeFeatures(config.features, similarities)
-        self.propagation = Propagation(similarities) if config.head.type != "none" else None
+        head = HEADS[config.head.type]
+        self.evidence = Evidence(head, similarities) if head else None
         self.sampler = PairSampler(
             config.sampled_pairs, self.pairs, similarities.n_mirnas, self.n_nodes
         )
@@ -64,19 +66,19 @@ class Trainer:
         )
 
     def train_epoch(self) -> Tensor:
-        """One full-graph step: draw a mask and sampled pairs, descend; the loss as a scalar."""
+        """One full-graph step: draw a mask, sample pairs, descend the gradient; the scalar loss."""
         self.epoch += 1
         seed_epoch(self.seed, self.epoch)
         self.model.train()
         graph = draw_mask(self.config.mask, self.pairs, self.n_nodes)
-        if graph.masked.shape[1] == 0:  # a tiny network and a low mask rate: nothing to learn from
+        if graph.masked.shape[1] == 0:  # a tiny network and a low mask rate: no loss
             return torch.zeros((), device=self.device)
         sampled = self.sampler.draw(graph.masked.shape[1])
         # Features and evidence know the visible associations only, never the masked ones.
         x, evidence = self.features(graph.visible), self._evidence(graph.visible)
         loss = self.model.loss(x, graph, sampled, evidence)
         self.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.gradient_norm)
         self.optimizer.step()
         return loss.detach()
@@ -102,7 +104,7 @@ class Trainer:
         return tensors
 
     def load_state(self, tensors: dict[str, Tensor], epoch: int) -> None:
-        """Go on from what `state` gave after ``epoch`` epochs."""
+        """Continue from what `state` returned after ``epoch`` epochs."""
         self.epoch = epoch
         weights: dict[str, Tensor] = {}
         adam: dict[int, dict[str, Tensor]] = {}
@@ -118,10 +120,10 @@ class Trainer:
         self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
 
     def _evidence(self, edge_index: Tensor) -> Tensor | None:
-        return self.propagation(edge_index) if self.propagation else None
+        return self.evidence(edge_index) if self.evidence else None
 
 
 def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed torch's global generator: no state of it has to be saved or restored."""
+    """Seed torch's global generator, so that its state need not be saved or restored."""
     sequence = np.random.SeedSequence([seed, epoch])
     torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))

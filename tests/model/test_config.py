@@ -17,7 +17,18 @@ def test_dotted_names_survive_a_round_trip() -> None:
     ("name", "value", "message"),
     [
         ("encoder.kind", "gin", "no such setting"),
-        ("encoder.type", "transformer", "'gin', 'gcn', 'sage', 'gat' or 'linear'"),
+        ("encoder.type", "transformer", "encoder should be one of gin, gcn, sage, gat, linear"),
+        (
+            "edge_decoder.type",
+            "mlp",
+            "edge decoder should be one of hadamard, concat, dot, bilinear",
+        ),
+        ("head.type", "x", "head should be one of none, propagation"),
+        (
+            "mask.scheme",
+            "x",
+            "masking scheme should be one of undirected, per_direction, path, none",
+        ),
         ("mask.rate", 1.0, "less than 1"),
         ("training.epochs", 0, "greater than or equal to 1"),
         ("degree_decoder.alpha", "much", "valid number"),

@@ -19,7 +19,7 @@ from model.data.similarities import Similarities
 from model.evaluation.protocols import to_node_pairs
 from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
 from model.network.features import NodeFeatures
-from model.network.masking import MaskedGraph
+from model.network.masks.interface import MaskedGraph
 
 _BATCH = 2**16  # as published: larger than any of its networks, so one batch an epoch
 

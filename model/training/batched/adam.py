@@ -1,7 +1,7 @@
-"""Adam over one row of weights a replica, with its state in the same tensors from the start.
+"""Adam over one row of weights for each replica; its state always stays in the same tensors.
 
-`torch.optim.Adam` makes its state at the first step, and takes other tensors when one is loaded; a
-CUDA graph reads and writes those that it was captured with.
+A CUDA graph reads and writes the tensors that it was captured with. `torch.optim.Adam` makes its
+state at the first step, and replaces the tensors when a state is loaded.
 """
 
 from __future__ import annotations

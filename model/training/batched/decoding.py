@@ -1,136 +1,124 @@
-"""The decoders and the head of every replica, with a leading replica dimension.
+"""The logits and degrees of every replica: edge decoder and head of the tables, with dropout.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs, D dimensions.
+Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs, D dimensions, K numbers of
+a head for a pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import elu
+from torch.utils.checkpoint import checkpoint
 
 from model.network.autoencoder import Configuration
-from model.network.decoders import DegreeDecoderConfig
-from model.training.batched.dropout import dropout
+from model.network.batched_layers import Drop, rows, under
+from model.network.degree_decoder import DegreeDecoderConfig, batched_degrees
+from model.network.dropout import dropout
+from model.network.edge_decoders.kinds import EDGE_DECODERS
+from model.network.graph import Parameters
+from model.network.heads.evidence import evidence_rows
+from model.network.heads.kinds import HEADS
 
-Parameters = Mapping[str, Tensor]
+# Pairs decoded at once, of all replicas: this bounds the memory of an MLP's hidden layer. More are
+# decoded in parts, in training twice, which takes less time than asking for new memory each epoch.
+PAIRS_AT_ONCE = 60_000
 
 
-def pair_logits(
-    config: Configuration,
-    parameters: Parameters,
-    z: Tensor,
-    pairs: tuple[Tensor, Tensor],
-    evidence: Tensor | None,
-    sides: tuple[int, int],
-    generator: Generator | None,
-) -> Tensor:
-    """(B, P) logits of given pairs.
+class PairDecoder:
+    """Logits of pairs: the edge decoder's plus, where there is one, the head's.
+
+    All methods take the parameters of the plain model by their names there, each with a leading B;
+    embeddings z (B, N, D); evidence (B, M * S + 1, K) of the head, None without one; and the
+    generator of the dropout, None to evaluate.
 
     Args:
-        z: (B, N, D) embeddings.
-        pairs: two (B, P) node indices, lower node first.
-        evidence: (B, M * S + 1, 9) of the head, None without one.
         sides: M and S.
-        generator: of the dropout in training; None to evaluate.
     """
-    decoder, rate = config.edge_decoder, config.edge_decoder.dropout
-    first, second = pairs
-    if decoder.type in ("dot", "bilinear"):
-        z = _dropped(z, rate, generator)
-        left = z if decoder.type == "dot" else torch.bmm(z, parameters["edge_decoder.weight"])
-        logits = (_rows(left, first) * _rows(z, second)).sum(dim=2)
-        if decoder.type == "bilinear":
-            logits = logits + parameters["edge_decoder.bias"][:, None]
-    else:
-        one, other = _rows(z, first), _rows(z, second)
-        joined = one * other if decoder.type == "hadamard" else torch.cat((one, other), dim=2)
-        logits = _two_layers(
-            parameters, "edge_decoder.", _dropped(joined, rate, generator, in_place=True)
-        )
-    if evidence is None:
-        return logits
-    n_mirnas, n_small_molecules = sides
-    crosses = (first < n_mirnas) & (second >= n_mirnas)
-    row = first * n_small_molecules + second - n_mirnas
-    row = row.masked_fill(~crosses, n_mirnas * n_small_molecules)
-    return logits + _head(parameters, _rows(evidence, row))
 
+    def __init__(self, config: Configuration, sides: tuple[int, int]) -> None:
+        self.sides = sides
+        self._rate = config.edge_decoder.dropout
+        self._edge_decoder = EDGE_DECODERS[config.edge_decoder.type]
+        self._head = HEADS[config.head.type]
 
-def block_logits(
-    config: Configuration,
-    parameters: Parameters,
-    z: Tensor,
-    evidence: Tensor | None,
-    sides: tuple[int, int],
-    generator: Generator | None,
-) -> Tensor:
-    """(B, M * S) logits of every miRNA-small molecule pair, by the cheapest way; see above."""
-    decoder, rate = config.edge_decoder, config.edge_decoder.dropout
-    n_mirnas, n_small_molecules = sides
-    if decoder.type in ("dot", "bilinear"):
-        z = _dropped(z, rate, generator)
-        mirna, small_molecule = z[:, :n_mirnas], z[:, n_mirnas:]
-        if decoder.type == "bilinear":
-            mirna = torch.bmm(mirna, parameters["edge_decoder.weight"])
-        logits = torch.bmm(mirna, small_molecule.mT)
-        if decoder.type == "bilinear":
-            logits = logits + parameters["edge_decoder.bias"][:, None, None]
-    else:
-        one, other = z[:, :n_mirnas, None], z[:, None, n_mirnas:]
-        if decoder.type == "hadamard":
-            joined = one * other
-        else:
-            shape = (-1, n_mirnas, n_small_molecules, -1)
-            joined = torch.cat((one.expand(shape), other.expand(shape)), dim=3)
-        joined = _dropped(joined.flatten(1, 2), rate, generator, in_place=True)
-        logits = _two_layers(parameters, "edge_decoder.", joined).view(
-            -1, n_mirnas, n_small_molecules
+    def pairs(
+        self,
+        parameters: Parameters,
+        z: Tensor,
+        evidence: Tensor | None,
+        pairs: tuple[Tensor, Tensor],
+        generator: Generator | None,
+    ) -> Tensor:
+        """(B, P) logits of given pairs: two (B, P) node indices, lower node first."""
+        of_decoder = under(parameters, "edge_decoder.")
+        drop = _drop(self._rate, generator)
+        logits = self._edge_decoder.of_pairs(of_decoder, z, *pairs, drop)
+        if self._head is None or evidence is None:
+            return logits
+        numbers = rows(evidence, evidence_rows(*pairs, self.sides))
+        return logits + self._head.batched(under(parameters, "head."), numbers)
+
+    def block(
+        self,
+        parameters: Parameters,
+        z: Tensor,
+        evidence: Tensor | None,
+        generator: Generator | None,
+    ) -> Tensor:
+        """(B, M * S) logits of every miRNA-small molecule pair, by the cheapest way."""
+        of_decoder = under(parameters, "edge_decoder.")
+        drop = _drop(self._rate, generator)
+        logits = self._edge_decoder.of_block(of_decoder, z, self.sides[0], drop)
+        if self._head is None or evidence is None:
+            return logits
+        return logits + self._head.batched(under(parameters, "head."), evidence[:, :-1])
+
+    def pairs_in_training(
+        self,
+        parameters: Parameters,
+        z: Tensor,
+        evidence: Tensor | None,
+        pairs: tuple[Tensor, Tensor],
+        generator: Generator | None,
+    ) -> Tensor:
+        """As `pairs`; more than `PAIRS_AT_ONCE` part by part, in bounded memory.
+
+        What a part's gradient needs is computed a second time in the backward pass.
+        """
+        at_once = max(1, PAIRS_AT_ONCE // len(z))
+        if pairs[0].shape[1] <= at_once:
+            return self.pairs(parameters, z, evidence, pairs, generator)
+
+        def part(z: Tensor, first: Tensor, second: Tensor, number: int) -> Tensor:
+            own = None
+            if generator is not None:
+                # Seeded here, so that both passes drop the same elements.
+                own = Generator(z.device)
+                own.manual_seed((generator.initial_seed() + number) % 2**63)
+            return self.pairs(parameters, z, evidence, (first, second), own)
+
+        parts = zip(*(torch.split(nodes, at_once, dim=1) for nodes in pairs), strict=True)
+        return torch.cat(
+            [
+                checkpoint(part, z, first, second, number, use_reentrant=False)
+                for number, (first, second) in enumerate(parts, start=1)
+            ],
+            dim=1,
         )
-    logits = logits.flatten(1)
-    if evidence is None:
-        return logits
-    return logits + _head(parameters, evidence[:, :-1])
 
 
 def degrees(
     config: DegreeDecoderConfig, parameters: Parameters, z: Tensor, generator: Generator | None
 ) -> Tensor:
-    """(B, N) masked degrees, as `model.network.decoders.DegreeDecoder`."""
-    name = "degree_decoder."
-    hidden = _linear(parameters, name + "hidden.", z)
-    hidden = elu(_dropped(hidden, config.dropout, generator, in_place=True))
-    return elu(_linear(parameters, name + "out.", hidden)).squeeze(2)
+    """(B, N) masked degrees; see `PairDecoder` for the arguments."""
+    drop = _drop(config.dropout, generator)
+    return batched_degrees(under(parameters, "degree_decoder."), z, drop)
 
 
-def _head(parameters: Parameters, numbers: Tensor) -> Tensor:
-    linear = _linear(parameters, "head.linear.", numbers).squeeze(2)
-    return linear + _two_layers(parameters, "head.", numbers)
+def _drop(rate: float, generator: Generator | None) -> Drop:
+    def drop(values: Tensor, *, in_place: bool = False) -> Tensor:
+        if generator is None or rate == 0:
+            return values
+        return dropout(values, rate, generator, in_place=in_place)
 
-
-def _two_layers(parameters: Parameters, prefix: str, x: Tensor) -> Tensor:
-    hidden = elu(_linear(parameters, prefix + "hidden.", x))
-    return _linear(parameters, prefix + "out.", hidden).squeeze(2)
-
-
-def _linear(parameters: Parameters, prefix: str, x: Tensor) -> Tensor:
-    weight, bias = parameters[prefix + "weight"], parameters[prefix + "bias"]
-    return torch.baddbmm(bias[:, None], x, weight.mT)
-
-
-def _rows(table: Tensor, index: Tensor) -> Tensor:
-    """(B, P, D) rows of (B, n, D) by (B, P) indices."""
-    replicas, n, _ = table.shape
-    offsets = torch.arange(0, replicas * n, n, device=index.device)[:, None]
-    rows = table.reshape(replicas * n, -1).index_select(0, (index + offsets).flatten())
-    return rows.view(*index.shape, -1)
-
-
-def _dropped(
-    values: Tensor, rate: float, generator: Generator | None, *, in_place: bool = False
-) -> Tensor:
-    if generator is None or rate == 0:
-        return values
-    return dropout(values, rate, generator, in_place=in_place)
+    return drop

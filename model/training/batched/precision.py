@@ -14,13 +14,13 @@ import torch
 
 Precision = Literal["float32", "tf32", "bf16"]
 
-# Of each device. bf16 moves no score (`test_neutrality.py`), so tf32, which is finer, is
-# not expected to. On a CPU bf16 is no default: what it saves, oneDNN's calls take again.
+# The default of each device. bf16 changes no score (`test_neutrality.py`), and tf32 is finer. On a
+# CPU bf16 is not the default, because oneDNN's calls cost as much time as it saves.
 DEFAULTS: dict[str, Precision] = {"cpu": "float32", "cuda": "tf32"}
 
 
 def precisions(device: torch.device) -> tuple[Precision, ...]:
-    """What a device computes faster than float32, after float32."""
+    """float32, then what the device computes faster."""
     if device.type == "cuda":
         fast = torch.cuda.get_device_capability(device) >= (8, 0)
         return ("float32", "tf32") if fast else ("float32",)
@@ -29,7 +29,7 @@ def precisions(device: torch.device) -> tuple[Precision, ...]:
 
 @contextmanager
 def products(precision: Precision) -> Iterator[None]:
-    """Matrix products of float32 tensors in the block have this precision."""
+    """In the block, compute matrix products of float32 tensors with this precision."""
     mkldnn: Any = torch.backends.mkldnn  # torch's types do not know that it has a matmul
     cuda, cpu = torch.backends.cuda.matmul, mkldnn.matmul
     before = cuda.fp32_precision, cpu.fp32_precision

@@ -1,9 +1,10 @@
-"""The epoch as a CUDA graph: the host launches one thing instead of hundreds of operations."""
+"""The epoch as a CUDA graph: the host launches the graph instead of hundreds of operations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -14,13 +15,14 @@ _WARM_UPS = 3  # as torch's documentation advises before a capture
 class RepeatedEpoch:
     """An epoch that is captured when it is first called, and replayed from then on.
 
-    Where it cannot be captured, it is called; ``why_not_captured`` says why.
+    Where it cannot be captured, it is called each time, and ``why_not_captured`` says why.
 
     Args:
-        epoch: one step; the losses, (B,). It reads and writes the same tensors every time and waits
-            for nothing; its randomness is that of the generator, which the caller has seeded.
+        epoch: does one step and returns the losses, (B,). It reads and writes the same tensors
+            every time, never waits for the device, and draws from the generator alone.
         changed: every tensor that it writes.
-        why_not_captured: None to try.
+        generator: the caller seeds it before each epoch.
+        why_not_captured: a reason not to capture; None to try.
     """
 
     def __init__(
@@ -47,14 +49,15 @@ class RepeatedEpoch:
             return self._epoch()
         graph, losses = self._captured
         graph.replay()
-        return losses.clone()  # the next replay writes over them
+        return losses.clone()  # the next replay overwrites them
 
     def _capture(self) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         graph = torch.cuda.CUDAGraph()
-        # A replay then draws from the generator as it is seeded at that time, not at the capture.
+        # So a replay draws from the generator as seeded before the replay, not before the capture.
         graph.register_generator_state(self._generator)
         with unchanged(self._changed, self._generator):
-            stream = torch.cuda.Stream()
+            cuda: Any = torch.cuda  # torch has no types for its streams
+            stream = cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
                 for _ in range(_WARM_UPS):
@@ -67,7 +70,7 @@ class RepeatedEpoch:
 
 @contextmanager
 def unchanged(tensors: Sequence[Tensor], generator: Generator) -> Iterator[None]:
-    """Afterwards the tensors hold what they held before, and the generator starts from its seed."""
+    """Restore the tensors afterwards, and set the generator back to the start of its seed."""
     before = [tensor.clone() for tensor in tensors]
     try:
         yield

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from model.errors import InputError
 from model.network.autoencoder import Configuration
+from model.network.encoders.kinds import ENCODERS
+from model.network.heads.kinds import HEADS
 
-# Pairs of a network up to which a dense block takes less time than a sparse matrix, and up to which
-# it fits, for the options that need one. `mmatune bench scale` measures both ways.
+# Up to this many pairs a dense block takes less time than sparse matrices; `mmatune bench scale`
+# measures both. Up to the second number a block fits in memory, for the options that need one.
 DENSE_CELLS = 100_000
 LARGEST_BLOCK = 5_000_000
 
@@ -15,12 +17,12 @@ def is_dense(config: Configuration, cells: int) -> bool:
     """Whether a network of so many miRNA-small molecule pairs is trained as a dense block.
 
     Raises:
-        InputError: an option looks at every pair, and they are too many for that.
+        InputError: an option needs the block, and the pairs are too many for one.
     """
     needs_block = {
-        "encoder.type": config.encoder.type == "gat",
+        "encoder.type": ENCODERS[config.encoder.type].needs_block,
         "features.associations": config.features.associations == "gip",
-        "head.type": config.head.type != "none",
+        "head.type": HEADS[config.head.type] is not None,
         "sampled_pairs.per_association": config.sampled_pairs.per_association == "all",
     }
     for option, needed in needs_block.items():

@@ -14,8 +14,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class SparseVisibleGraph:
-    """As `VisibleGraph`: what the encoder asks of one, with the replicas on one block diagonal.
+class SparseGraph:
+    """A `model.network.graph.VisibleGraph` with the replicas on one block diagonal.
 
     ``to_M`` is (B * M, B * S) and ``to_S`` its transpose, both of 0 and 1 in compressed rows.
     """
@@ -27,6 +27,15 @@ class SparseVisibleGraph:
     @property
     def n_mirnas(self) -> int:
         return self.to_M.shape[0] // self.n_replicas
+
+    @property
+    def block(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            TypeError: always; a kind that reads the block must say so in its table.
+        """
+        raise TypeError("sparse matrices have no dense block: the kind's entry lacks needs_block")
 
     def degrees(self) -> tuple[Tensor, Tensor]:
         """(B, M, 1) and (B, S, 1) visible associations of each node."""
@@ -43,7 +52,8 @@ class SparseVisibleGraph:
         return self._summed(self.to_S, self.to_M, of_mirnas)
 
     def _summed(self, matrix: Tensor, transposed: Tensor, x: Tensor) -> Tensor:
-        summed = _Product.apply(matrix, transposed, x.reshape(-1, x.shape[2]))
+        product: Any = _Product.apply  # torch has no types for it
+        summed: Tensor = product(matrix, transposed, x.reshape(-1, x.shape[2]))
         return summed.view(self.n_replicas, -1, x.shape[2])
 
     def _of_ones(self, matrix: Tensor) -> Tensor:
@@ -52,12 +62,13 @@ class SparseVisibleGraph:
 
 
 class Structure:
-    """Where the associations of all replicas stand; `visible` fills in which of them are seen.
+    """The positions of all associations in the sparse matrices; `visible` fills in the values.
 
-    A hidden one keeps its place with the value 0, so no epoch sorts anything.
+    A hidden association keeps its position with the value 0, so that no epoch has to sort.
 
     Args:
-        mirna, small_molecule: (B, T) indices; ``valid`` (B, T) marks those that are no padding.
+        mirna, small_molecule: (B, T) indices.
+        valid: (B, T), False for padding.
     """
 
     def __init__(
@@ -72,14 +83,14 @@ class Structure:
         self._to_M = _compressed(rows, columns, n_rows, n_columns, flat)
         self._to_S = _compressed(columns, rows, n_columns, n_rows, flat)
 
-    def visible(self, shown: Tensor) -> SparseVisibleGraph:
+    def visible(self, shown: Tensor) -> SparseGraph:
         """The graph of the associations marked in (B, T)."""
         values = shown.to(torch.float32).flatten()
         to_M, to_S = (_matrix(places, values) for places in (self._to_M, self._to_S))
-        return SparseVisibleGraph(to_M, to_S, self.n_replicas)
+        return SparseGraph(to_M, to_S, self.n_replicas)
 
 
-# Where each row starts, the columns, the place of each value in (B, T), the shape.
+# Start of each row, column of each value, index of each value in the flattened (B, T), shape.
 _Places = tuple[Tensor, Tensor, Tensor, tuple[int, int]]
 
 
@@ -96,7 +107,7 @@ def _compressed(
     order = (rows * n_columns + columns).argsort()
     counts = torch.bincount(rows, minlength=n_rows)
     starts = torch.cat((counts.new_zeros(1), counts.cumsum(0)))
-    # 32 bits: what torch's fast libraries take without a copy.
+    # 32 bits, because the sparse libraries of torch take those without a copy.
     return (
         starts.to(torch.int32),
         columns[order].to(torch.int32),
@@ -106,7 +117,7 @@ def _compressed(
 
 
 class _Product(torch.autograd.Function):
-    """Sparse times dense; its gradient by the transpose, which is there already."""
+    """Sparse times dense. Its gradient uses the transposed matrix, which exists already."""
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, transposed: Tensor, x: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 """Many models of one configuration trained as one; `model.training.plain` is the readable way.
 
+An epoch is: draw masks, sample pairs, encode the visible associations, decode, step. What each of
+these does is in the files beside this one and in the tables of `model.network`.
+
 Every tensor has a leading replica dimension, and replicas share nothing but the data: each has its
 own weights, optimiser state, mask, samples and dropout. Randomness is a function of (seeds, epoch)
-of the whole batch, so a resumed run goes on exactly as the undisturbed one; the same replica in
-another batch draws other masks.
+of the whole batch: a resumed run continues exactly as if it had not been interrupted, but the same
+replica in another batch draws other masks.
 
 Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs.
 """
@@ -16,25 +19,24 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
-from torch.utils.checkpoint import checkpoint
 
 from model.data.similarities import Similarities
 from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.network.graph import VisibleGraph
+from model.network.heads.evidence import BatchedEvidence
+from model.network.heads.kinds import HEADS
+from model.network.masks.interface import Mask
+from model.network.masks.kinds import MASKS
+from model.training.batched import decoding
 from model.training.batched.adam import Adam
-from model.training.batched.decoding import block_logits, degrees, pair_logits
+from model.training.batched.associations import TrainingAssociations
 from model.training.batched.encoder import encode
-from model.training.batched.evidence import BatchedPropagation
 from model.training.batched.features import BatchedFeatures
-from model.training.batched.graph import AnyVisibleGraph, Mask, TrainingGraph
-from model.training.batched.memory import keep_memory
+from model.training.batched.malloc import keep_memory
 from model.training.batched.precision import DEFAULTS, Precision, products
 from model.training.batched.repeating import RepeatedEpoch
 from model.training.batched.representation import is_dense
-from model.training.batched.sampling import PairSampler, SampledPairs
-
-# Pairs decoded at once, of all replicas: they bound the memory of an MLP's hidden layer. More are
-# decoded in parts, in training twice: that costs less time than memory that is ever new.
-_PAIRS_AT_ONCE = 60_000
+from model.training.batched.sampled_pairs import PairSampler, SampledPairs
 
 
 class BatchedTrainer:
@@ -64,19 +66,23 @@ class BatchedTrainer:
         self.device = similarities.mirna.device
         self.precision = precision or DEFAULTS[self.device.type]
         self.sides = (similarities.n_mirnas, similarities.n_nodes - similarities.n_mirnas)
-        self.graph = TrainingGraph(
-            config.mask,
+        self.associations = TrainingAssociations(
             train_pairs,
             self.sides,
             self.device,
             is_dense=is_dense(config, self.sides[0] * self.sides[1]),
         )
+        self.draw_mask = MASKS[config.mask.scheme].batched(
+            self.associations, config.mask.rate, config.mask.walk_length
+        )
         self.features = BatchedFeatures(config.features, similarities)
-        self.propagation = BatchedPropagation(similarities) if config.head.type != "none" else None
-        self.sampler = PairSampler(config.sampled_pairs, self.graph)
+        head = HEADS[config.head.type]
+        self.evidence = BatchedEvidence(head, similarities) if head else None
+        self.sampler = PairSampler(config.sampled_pairs, self.associations)
+        self.decoder = decoding.PairDecoder(config, self.sides)
         initial, self.statistics = self._initial()
-        # One row of weights a replica, so that clipping and Adam are a few operations and not a few
-        # for every parameter; those are views of it.
+        # The weights of a replica are one row, and parameters are views of it. So clipping and Adam
+        # are a few operations in all, not a few for each parameter.
         self.weights = self._rows(initial.values())
         self.parameters = {
             name: part.detach().view(initial[name].shape).requires_grad_()
@@ -101,19 +107,19 @@ class BatchedTrainer:
             return self.repeated()
 
     def _one_epoch(self) -> Tensor:
-        """What `train_epoch` repeats; randomness is that of the generator as it was seeded."""
-        mask = self.graph.draw(self._generator)
+        """The step that `train_epoch` repeats, after it has seeded the generator."""
+        mask = self.draw_mask(self._generator)
         sampled = self.sampler.draw(mask, self._generator)
         losses = self.losses(mask, sampled, self._generator)
         self.step(losses)
         return losses.detach()
 
     def step(self, losses: Tensor) -> None:
-        """Move every replica's weights by its own loss, (B,), which no other's weights are in."""
+        """Move every replica's weights by the gradient of its own loss, from (B,) losses."""
         self.adam.step(self.weights, self._clipped(self.gradients(losses)))
 
     def gradients(self, losses: Tensor) -> Tensor:
-        """(B, n) gradients of the losses; 0 for a weight that is in none of them."""
+        """(B, n) gradients of the losses; 0 for a weight that no loss depends on."""
         leaves = list(self.parameters.values())
         found = torch.autograd.grad(losses.sum(), leaves, materialize_grads=True)
         return self._rows(found)
@@ -125,22 +131,23 @@ class BatchedTrainer:
             generator: of the dropout; None for none.
         """
         z, evidence = self._encode(mask.visible, generator)
-        decode = (self.config, self.parameters, z)
+        read = (self.parameters, z, evidence)
         if sampled.every_pair:
-            unknown = block_logits(*decode, evidence, self.sides, generator)
+            unknown = self.decoder.block(*read, generator)
             masked = unknown.gather(1, mask.first * self.sides[1] + mask.second - self.sides[0])
         else:
             first = torch.cat((mask.first, sampled.first), dim=1)
             second = torch.cat((mask.second, sampled.second), dim=1)
-            logits = self._pair_logits(z, (first, second), evidence, generator)
-            masked, unknown = logits.split((mask.first.shape[1], sampled.first.shape[1]), dim=1)
+            logits = self.decoder.pairs_in_training(*read, (first, second), generator)
+            sizes = [mask.first.shape[1], sampled.first.shape[1]]
+            masked, unknown = torch.split(logits, sizes, dim=1)
         loss = _mean(-logsigmoid(masked), mask.weight) + _mean(
             -logsigmoid(-unknown), sampled.weight
         )
         alpha = self.config.degree_decoder.alpha
         if alpha == 0:
             return loss
-        predicted = degrees(self.config.degree_decoder, self.parameters, z, generator)
+        predicted = decoding.degrees(self.config.degree_decoder, self.parameters, z, generator)
         return loss + alpha * ((predicted - mask.masked_degree) ** 2).mean(dim=1)
 
     @torch.no_grad()
@@ -155,7 +162,7 @@ class BatchedTrainer:
             (b, P) float64 in [0, 1], on the device; NaN where training has diverged.
         """
         if self._embedded is None:
-            self._embedded = self._encode(self.graph.all_visible, None)
+            self._embedded = self._encode(self.associations.all_visible, None)
         z, evidence = self._embedded
         z, evidence = z[replicas], None if evidence is None else evidence[replicas]
         parameters = {name: value[replicas] for name, value in self.parameters.items()}
@@ -164,11 +171,9 @@ class BatchedTrainer:
         else:
             pairs = torch.as_tensor(node_pairs, device=self.device)
         parts = []
-        for part in pairs.split(max(1, _PAIRS_AT_ONCE // len(z)), dim=1):
+        for part in torch.split(pairs, max(1, decoding.PAIRS_AT_ONCE // len(z)), dim=1):
             first, second = (row.expand(len(z), -1) for row in part)
-            logits = pair_logits(
-                self.config, parameters, z, (first, second), evidence, self.sides, None
-            )
+            logits = self.decoder.pairs(parameters, z, evidence, (first, second), None)
             parts.append(torch.sigmoid(logits.double()))
         return torch.cat(parts, dim=1)
 
@@ -181,7 +186,7 @@ class BatchedTrainer:
 
     @torch.no_grad()
     def load_state(self, tensors: dict[str, Tensor], epoch: int) -> None:
-        """Go on from what `state` gave after ``epoch`` epochs."""
+        """Continue from what `state` returned after ``epoch`` epochs."""
         self.epoch = epoch
         self._embedded = None
         for key, value in tensors.items():
@@ -190,7 +195,7 @@ class BatchedTrainer:
             own[name].copy_(value)
 
     def _encode(
-        self, graph: AnyVisibleGraph, generator: Generator | None
+        self, graph: VisibleGraph, generator: Generator | None
     ) -> tuple[Tensor, Tensor | None]:
         """Embeddings and the head's evidence: both know the visible associations only."""
         z = encode(
@@ -201,43 +206,12 @@ class BatchedTrainer:
             graph,
             generator,
         )
-        return z, self.propagation(graph) if self.propagation else None
-
-    def _pair_logits(
-        self,
-        z: Tensor,
-        pairs: tuple[Tensor, Tensor],
-        evidence: Tensor | None,
-        generator: Generator | None,
-    ) -> Tensor:
-        """(B, P) logits; more than `_PAIRS_AT_ONCE` pairs part by part, in bounded memory."""
-        at_once = max(1, _PAIRS_AT_ONCE // len(z))
-        if pairs[0].shape[1] <= at_once:
-            return pair_logits(
-                self.config, self.parameters, z, pairs, evidence, self.sides, generator
-            )
-
-        def part(z: Tensor, first: Tensor, second: Tensor, number: int) -> Tensor:
-            # Seeded here, so that the dropout of the second pass is that of the first.
-            own = None if generator is None else Generator(self.device)
-            if own is not None and generator is not None:
-                own.manual_seed((generator.initial_seed() + number) % 2**63)
-            return pair_logits(
-                self.config, self.parameters, z, (first, second), evidence, self.sides, own
-            )
-
-        parts = zip(*(nodes.split(at_once, dim=1) for nodes in pairs), strict=True)
-        return torch.cat(
-            [
-                checkpoint(part, z, first, second, number, use_reentrant=False)
-                for number, (first, second) in enumerate(parts, start=1)
-            ],
-            dim=1,
-        )
+        return z, self.evidence(graph) if self.evidence else None
 
     def _initial(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What the plain models of these seeds start with: weights, running statistics."""
-        from model.training.plain import seed_epoch  # not at the top: see `model.network.encoders`
+        """Initial weights and running statistics: those of the plain models of these seeds."""
+        # Not at the top, for it needs PyTorch Geometric: see `model.network.encoders.kinds`.
+        from model.training.plain import seed_epoch
 
         states = []
         for seed in self.seeds:
@@ -255,18 +229,18 @@ class BatchedTrainer:
         return parameters, statistics
 
     def _clipped(self, gradients: Tensor) -> Tensor:
-        """Scale each replica's gradient, a row, to the norm it may have."""
+        """Clip each replica's gradient, a row, to the configured norm; in place."""
         norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
         return gradients.mul_((self.config.training.gradient_norm / (norm + 1e-6)).clamp(max=1))
 
     def _rows(self, values: Iterable[Tensor]) -> Tensor:
-        """(B, n): what belongs to each replica, side by side."""
+        """(B, n): the values of each replica, flattened and side by side."""
         return torch.cat([value.reshape(len(self.seeds), -1) for value in values], dim=1)
 
     def _parts(self, rows: Tensor, like: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         """Each parameter's columns of (B, n), by its name."""
         sizes = [value[0].numel() for value in like.values()]
-        return zip(like, rows.split(sizes, dim=1), strict=True)
+        return zip(like, torch.split(rows, sizes, dim=1), strict=True)
 
     def _seed(self) -> None:
         sequence = np.random.SeedSequence([*self.seeds, self.epoch])
@@ -275,9 +249,9 @@ class BatchedTrainer:
     def _why_not_captured(self) -> str | None:
         if self.device.type != "cuda":
             return "not on CUDA"
-        return None if self.graph.is_dense else "sparse matrices"
+        return None if self.associations.is_dense else "sparse matrices"
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """(B,) weighted mean of (B, P); 0 where no weight is."""
+    """(B,) weighted mean of (B, P); 0 where all weights are 0."""
     return (values * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)

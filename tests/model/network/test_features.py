@@ -9,7 +9,8 @@ from model.data.datasets import AssociationDataset
 from model.data.similarities import Similarities
 from model.errors import InputError
 from model.network.features import FeatureConfig, NodeFeatures
-from model.network.propagation import HeadConfig, Propagation, PropagationHead
+from model.network.heads.evidence import Evidence, evidence_rows
+from model.network.heads.propagation import PROPAGATION
 
 NONE = torch.empty((2, 0), dtype=torch.long)
 
@@ -99,18 +100,20 @@ def test_evidence_is_nine_formulas_standardised_over_unknown_pairs(
         numbers[:, j, 8] = np.log1p(a_MS[:, j].sum())
     unknown = numbers[a_MS == 0]
     expected = (numbers - unknown.mean(axis=0)) / unknown.std(axis=0)
-    evidence = Propagation(Similarities.of(tiny))(edges(tiny)).numpy()
+    evidence = Evidence(PROPAGATION, Similarities.of(tiny))(edges(tiny)).numpy()
     assert np.allclose(evidence[:-1].reshape(12, 6, 9), expected, atol=1e-3)
     assert np.allclose(evidence[-1], -unknown.mean(axis=0) / unknown.std(axis=0), atol=1e-3)
 
 
-def test_the_head_reads_the_row_of_its_pair() -> None:
+def test_a_pair_has_its_row_of_the_evidence() -> None:
+    """Two real pairs of 3 miRNAs and 2 small molecules, then two nodes of each side."""
+    first, second = torch.tensor([[0, 2, 0, 3], [3, 4, 1, 4]])
+    assert evidence_rows(first, second, (3, 2)).tolist() == [0, 5, 6, 6]
+
+
+def test_the_head_is_a_linear_map_plus_a_small_network() -> None:
     torch.manual_seed(0)
-    head = PropagationHead(HeadConfig(type="propagation"), 3, 2)
-    evidence = torch.randn(7, 9)
-    pairs = torch.tensor([[0, 2, 0, 3], [3, 4, 1, 4]])  # two real pairs, then one of each side
-    logits = head(evidence, pairs)
-    for place, row in enumerate((0, 5, 6, 6)):
-        numbers = evidence[row]
-        expected = head.linear(numbers) + head.out(torch.nn.functional.elu(head.hidden(numbers)))
-        assert logits[place].item() == pytest.approx(expected.item(), abs=1e-6)
+    head = PROPAGATION.plain(16)
+    numbers = torch.randn(7, 9)
+    expected = head.linear(numbers) + head.out(torch.nn.functional.elu(head.hidden(numbers)))
+    assert torch.allclose(head(numbers), expected[:, 0], atol=1e-6)

@@ -4,75 +4,48 @@ import numpy as np
 import pytest
 import torch
 
+import model.training.batched.decoding
 import model.training.batched.representation
-import model.training.batched.trainer
 from model.data.datasets import AssociationDataset
 from model.data.similarities import Similarities, factors
-from model.errors import InputError
 from model.evaluation.metrics import ranking_metrics
 from model.training.batched.trainer import BatchedTrainer
 from model.training.large_ranking import is_known, sample_unknown, sampled_auc, top_unknown
+from tests.contracts.checks import check_large_is_refused, check_sparse_trains_as_dense
+from tests.contracts.trainers import SEEDS, parts
 from tests.model.options import configuration
-from tests.model.training.batched.test_batched import SEEDS, parts
-
-SPARSE_OPTIONS = [
-    (),
-    (("encoder.type", "gcn"),),
-    (("encoder.type", "sage"),),
-    (("encoder.type", "sage"), ("encoder.layers", 1)),
-    (("mask.scheme", "per_direction"),),
-    (("mask.scheme", "path"),),
-    (("mask.scheme", "none"),),
-    (("sampled_pairs.scheme", "homogeneous"),),
-]
-
-
-@pytest.fixture
-def too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model.training.batched.representation, "LARGEST_BLOCK", 0)
 
 
 def trained(dataset: AssociationDataset, **values: object) -> tuple[np.ndarray, BatchedTrainer]:
-    trainer = BatchedTrainer(
-        configuration(**values), Similarities.of(dataset), parts(dataset), SEEDS
-    )
+    trainer = BatchedTrainer(configuration(**values), Similarities.of(dataset), parts(), SEEDS)
     return np.stack([trainer.train_epoch().numpy() for _ in range(4)]), trainer
 
 
-@pytest.mark.parametrize("option", SPARSE_OPTIONS)
+@pytest.mark.parametrize(
+    "values", [{}, {"sampled_pairs.scheme": "homogeneous"}, {"features.transform": "centred"}]
+)
 def test_sparse_trains_and_scores_as_dense(
-    option: tuple[tuple[str, object], ...],
-    tiny: AssociationDataset,
-    monkeypatch: pytest.MonkeyPatch,
+    values: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pairs = np.stack(np.triu_indices(18, 1))
-    dense_losses, dense = trained(tiny, **dict(option))
-    assert dense.graph.is_dense
-    monkeypatch.setattr(model.training.batched.representation, "DENSE_CELLS", 0)
-    losses, large = trained(tiny, **dict(option))
-    assert not large.graph.is_dense
-    assert losses == pytest.approx(dense_losses, rel=1e-3)
-    every = slice(0, 3)
-    assert np.allclose(
-        large.probabilities(every, pairs), dense.probabilities(every, pairs), atol=2e-3
-    )
+    check_sparse_trains_as_dense(configuration(**values), monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("encoder.type", "gat"),
-        ("features.associations", "gip"),
-        ("head.type", "propagation"),
-        ("sampled_pairs.per_association", "all"),
-    ],
+    ("name", "value"), [("features.associations", "gip"), ("sampled_pairs.per_association", "all")]
 )
 def test_what_needs_every_pair_is_refused(
-    name: str, value: str, tiny: AssociationDataset, too_large: None
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match="every pair") as caught:
-        trained(tiny, **{name: value})
-    assert caught.value.where == name
+    check_large_is_refused(configuration(**{name: value}), name, monkeypatch)
+
+
+def test_a_kind_that_reads_the_block_unannounced_is_told(
+    tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model.training.batched.representation, "DENSE_CELLS", 0)
+    _, trainer = trained(tiny)
+    with pytest.raises(TypeError, match="needs_block"):
+        trainer.associations.all_visible.block  # noqa: B018
 
 
 def test_parts_of_pairs_give_the_loss_and_gradients_of_the_whole(
@@ -80,11 +53,11 @@ def test_parts_of_pairs_give_the_loss_and_gradients_of_the_whole(
 ) -> None:
     _, trainer = trained(tiny)
     generator = torch.Generator().manual_seed(1)
-    mask = trainer.graph.draw(generator)
+    mask = trainer.draw_mask(generator)
     sampled = trainer.sampler.draw(mask, generator)
     whole = trainer.losses(mask, sampled, None)
     gradients = trainer.gradients(whole)
-    monkeypatch.setattr(model.training.batched.trainer, "_PAIRS_AT_ONCE", 15)
+    monkeypatch.setattr(model.training.batched.decoding, "PAIRS_AT_ONCE", 15)
     in_parts = trainer.losses(mask, sampled, None)
     assert torch.allclose(in_parts, whole, rtol=1e-5)
     assert torch.allclose(trainer.gradients(in_parts), gradients, rtol=1e-3, atol=1e-6)
@@ -94,11 +67,11 @@ def test_the_second_pass_of_a_part_drops_what_the_first_dropped(
     tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gradient of a seeded loss is its slope; with other dropout in the second pass not."""
-    monkeypatch.setattr(model.training.batched.trainer, "_PAIRS_AT_ONCE", 15)
+    monkeypatch.setattr(model.training.batched.decoding, "PAIRS_AT_ONCE", 15)
     still = {"encoder.dropout": 0, "degree_decoder.dropout": 0, "edge_decoder.dropout": 0.5}
     _, trainer = trained(tiny, **still)
     generator = torch.Generator().manual_seed(1)
-    mask = trainer.graph.draw(generator)
+    mask = trainer.draw_mask(generator)
     sampled = trainer.sampler.draw(mask, generator)
 
     def loss() -> torch.Tensor:

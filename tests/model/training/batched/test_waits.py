@@ -8,20 +8,12 @@ import torch
 from torch import Tensor
 
 from model.data.datasets import AssociationDataset
-from model.data.similarities import Similarities
 from model.evaluation.protocols import HONEST, development_folds
-from model.training.batched import representation
-from model.training.batched.trainer import BatchedTrainer
 from model.training.cross_validation import CrossValidation
+from tests.contracts.checks import check_an_epoch_never_waits
 from tests.model.options import VARIANTS, configuration
 from tests.model.training.batched.waits import waits
 
-# Every option on a dense block, and as sparse matrices where it can be.
-CASES = [(variant, representation.DENSE_CELLS) for variant in VARIANTS] + [
-    (variant, 0)
-    for variant in VARIANTS
-    if not representation.is_dense(configuration(variant), representation.DENSE_CELLS + 1)
-]
 PLANTED: dict[str, Callable[[Tensor], object]] = {
     "_local_scalar_dense": lambda x: x.sum().item(),
     "nonzero": lambda x: x.nonzero(),
@@ -54,22 +46,11 @@ def test_a_planted_wait_is_found_in_the_backward_pass() -> None:
     assert found == ["_local_scalar_dense"]
 
 
-@pytest.mark.parametrize(("variant", "dense_cells"), CASES)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_no_option_waits_within_an_epoch(
-    variant: tuple[tuple[str, object], ...],
-    dense_cells: int,
-    tiny: AssociationDataset,
-    monkeypatch: pytest.MonkeyPatch,
+    variant: tuple[tuple[str, object], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(representation, "DENSE_CELLS", dense_cells)
-    pairs = tiny.association_pairs
-    trainer = BatchedTrainer(
-        configuration(variant), Similarities.of(tiny), [pairs, pairs[5:]], [0, 1]
-    )
-    trainer.train_epoch()
-    with waits() as found:
-        trainer.train_epoch()
-    assert found == []
+    check_an_epoch_never_waits(configuration(variant), monkeypatch)
 
 
 def test_training_and_evaluation_wait_once_each(tiny: AssociationDataset) -> None:

@@ -22,19 +22,19 @@ def dropout(
         values: of any shape.
         replicas: with (n, w) shared values, make (replicas, n, w) of them, each with a mask of its
             own.
-        in_place: the values may be overwritten: nothing else reads them.
+        in_place: overwrite the values; for where nothing else reads them.
     """
     shape = values.shape
     if replicas is not None and values.ndim == 2:
         shape = torch.Size((replicas, *shape))
     keep = max(1, round(_LEVELS * (1 - rate)))
-    if keep == _LEVELS:  # is no byte: the comparison below would take it for 0 and keep nothing
+    if keep == _LEVELS:  # as a byte it would be 0, and the comparison below would keep nothing
         return values.expand(shape)
     words = (shape.numel() + 7) // 8
     drawn = torch.empty(words, dtype=torch.int64, device=values.device)
     drawn.random_(-(2**63), None, generator=generator)
-    # Compared straight into floats, and multiplied in place: by way of booleans it takes ten times
-    # as long, and a fresh large tensor costs more than filling it.
+    # Compared straight into floats, because going through booleans takes ten times as long; and
+    # multiplied in place, because allocating a large tensor costs more than filling it.
     kept = torch.empty(shape, dtype=values.dtype, device=values.device)
     torch.lt(drawn.view(torch.uint8)[: shape.numel()].view(shape), keep, out=kept)
     scale = _LEVELS / keep

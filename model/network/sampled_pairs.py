@@ -1,7 +1,7 @@
-"""Sampled pairs: what the masked associations are told apart from in training.
+"""Sampled pairs: training learns to score the masked associations above them.
 
-Nothing here knows the held-out associations: a pair is unknown unless it is a *training*
-association, so a held-out one can be drawn like any other.
+Nothing here knows the held-out associations. A pair is unknown unless it is a *training*
+association, so a held-out association can be drawn like any other pair.
 """
 
 from __future__ import annotations

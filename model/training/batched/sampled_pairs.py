@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from model.network.sampling import SampledPairsConfig
-from model.training.batched.graph import Mask, TrainingGraph
+from model.network.masks.interface import Mask
+from model.network.sampled_pairs import SampledPairsConfig
+from model.training.batched.associations import TrainingAssociations
 
 
 @dataclass(frozen=True, eq=False)
 class SampledPairs:
-    """What the masked pairs are told apart from; see `Mask` for the shapes.
+    """The pairs that count as unknown in the loss; see `Mask` for the shapes.
 
     ``every_pair`` says that the P pairs are the M * S pairs of the block, in its order.
     """
@@ -30,16 +31,16 @@ class SampledPairs:
 class PairSampler:
     """Draws unknown pairs uniformly, with replacement.
 
-    A draw that hits a training association gets weight 0, which leaves the others uniform over the
-    unknown pairs and needs no list of those.
+    A draw that hits a training association gets weight 0. The others are then uniform over the
+    unknown pairs, without a list of them.
     """
 
-    def __init__(self, config: SampledPairsConfig, graph: TrainingGraph) -> None:
+    def __init__(self, config: SampledPairsConfig, associations: TrainingAssociations) -> None:
         self.config = config
-        self.graph = graph
-        self.n_mirnas = graph.n_mirnas
-        self.n_small_molecules = graph.n_small_molecules
-        self.n_nodes = graph.n_mirnas + graph.n_small_molecules
+        self.associations = associations
+        self.n_mirnas = associations.n_mirnas
+        self.n_small_molecules = associations.n_small_molecules
+        self.n_nodes = associations.n_mirnas + associations.n_small_molecules
         self._all = self._every() if config.per_association == "all" else None
 
     def draw(self, mask: Mask, generator: Generator) -> SampledPairs:
@@ -66,21 +67,21 @@ class PairSampler:
     def unknown(self, first: Tensor, second: Tensor, weight: Tensor) -> SampledPairs:
         """Given pairs (B, P), lower node first, without those that are no unknown pair."""
         crosses = (first < self.n_mirnas) & (second >= self.n_mirnas)
-        # Filled, here and elsewhere: `torch.where` copies a number to the device, and waits for it.
+        # `masked_fill`, because `torch.where` copies the number to the device and waits for that.
         code = first * self.n_small_molecules + (second - self.n_mirnas)
         code = code.masked_fill(~crosses, 0)
-        known = self.graph.is_known(code) & crosses
+        known = self.associations.is_known(code) & crosses
         return SampledPairs(first, second, weight * (~known & (first != second)))
 
     def _every(self) -> SampledPairs:
-        replicas, device = len(self.graph.valid), self.graph.valid.device
+        replicas, device = len(self.associations.valid), self.associations.valid.device
         if self.config.scheme == "bipartite":
             nodes = torch.arange(self.n_nodes, device=device)
             first = nodes[: self.n_mirnas].repeat_interleave(self.n_small_molecules)
             second = nodes[self.n_mirnas :].repeat(self.n_mirnas)
             pairs = (first.expand(replicas, -1), second.expand(replicas, -1))
             code = torch.arange(len(first), device=device).expand(replicas, -1)
-            weight = (~self.graph.is_known(code)).to(torch.float32)
+            weight = (~self.associations.is_known(code)).to(torch.float32)
             return SampledPairs(*pairs, weight, every_pair=True)
         first, second = torch.triu_indices(self.n_nodes, self.n_nodes, 1, device=device)
         weight = torch.ones((replicas, len(first)), device=device)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from model.network.sampling import PairSampler, SampledPairsConfig
+from model.network.sampled_pairs import PairSampler, SampledPairsConfig
 
 N_MIRNAS, N_NODES = 5, 9
 PAIRS = torch.tensor([[0, 0, 1, 2, 4], [5, 8, 6, 6, 7]])

@@ -18,7 +18,7 @@ import numpy as np
 
 from search_spaces.schema import SearchSpace
 from tuning.bench.recording import Curve
-from tuning.ending import METRIC
+from tuning.metric import AUC
 
 # What a GPU that is paid for does with its time.
 TRAINING = "training"
@@ -276,7 +276,7 @@ class _Study:
         if epoch in self.schedule.rungs(curve.epochs[-1]):  # as in tuning/search/trial.py
             trial.saved, trial.at_risk = trial.reached, 0.0
         full = trial.reached == len(curve.epochs)
-        result = {METRIC: score, "epoch": epoch, "full_budget": full}
+        result = {AUC: score, "epoch": epoch, "full_budget": full}
         action = self.scheduler.on_trial_result(None, trial.handle, result)
         if full:
             self.outcome.endings["finished"] += 1

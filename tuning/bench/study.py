@@ -15,8 +15,8 @@ from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document, own_home
-from tuning.ending import METRIC
 from tuning.home import artifact_root
+from tuning.metric import AUC
 from tuning.record import spool
 from tuning.record.study_folder import spool_folder
 
@@ -51,7 +51,7 @@ def bench_study(
         whole = time.perf_counter() - began
         client = mlflow_client()
         runs = runs_of(client, result.experiment_id, "tags.kind = 'trial'")
-        counts = [len(client.get_metric_history(run.info.run_id, METRIC)) for run in runs]
+        counts = [len(client.get_metric_history(run.info.run_id, AUC)) for run in runs]
         curves = logging_a_curve(repeats=5)
     workers = len(os.sched_getaffinity(0))
     started = min(run.info.start_time for run in runs) / 1000
@@ -104,7 +104,7 @@ def logging_a_curve(*, repeats: int) -> list[float]:
         run = record.open_child("trial", f"curve-{turn}", {})
         began = time.thread_time()
         for epoch in range(1000):
-            record.log_metrics(run, {METRIC: 0.5}, step=epoch)
+            record.log_metrics(run, {AUC: 0.5}, step=epoch)
         found.append(1000 * (time.thread_time() - began))
     record.spool.drain(60)
     record.spool.stop()
@@ -115,7 +115,7 @@ def logging_a_curve(*, repeats: int) -> list[float]:
 def _processor_time_of_telling() -> Iterator[list[float]]:
     """Seconds of the record's thread, one entry for each time that it told MLflow something."""
     seconds: list[float] = []
-    honest = spool.tell
+    honest = spool.deliver
 
     def timed(*arguments: Any, **options: Any) -> int:
         began = time.thread_time()
@@ -124,11 +124,11 @@ def _processor_time_of_telling() -> Iterator[list[float]]:
         finally:
             seconds.append(time.thread_time() - began)
 
-    spool.tell = timed
+    spool.deliver = timed
     try:
         yield seconds
     finally:
-        spool.tell = honest
+        spool.deliver = honest
 
 
 def _time_in(profile: cProfile.Profile, files: tuple[str, ...]) -> float:

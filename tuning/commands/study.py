@@ -21,6 +21,7 @@ def list_(as_json: JsonOption = False) -> None:
 
     Example: `mmatune study list`
     """
+    from tuning.metric import metric_label
     from tuning.record.studies import list_studies
 
     rows = list_studies()
@@ -33,14 +34,14 @@ def list_(as_json: JsonOption = False) -> None:
     table = Table()
     for column in ("study", "dataset", "protocol", "status"):
         table.add_column(column)
-    for column in ("trials", "best AUC"):
+    for column in ("trials", "best"):
         table.add_column(column, justify="right")
     for row in rows:
-        auc = "" if row["best_auc"] is None else f"{row['best_auc']:.4f}"
+        best = "" if row["best"] is None else f"{metric_label(row['metric'])} {row['best']:.4f}"
         columns = (row["name"], row["dataset"], row["protocol"], row["status"])
-        table.add_row(*columns, str(row["trials"]), auc)
+        table.add_row(*columns, str(row["trials"]), best)
     console.print(table)
-    console.print("Scores of different protocols or data sets cannot be compared.")
+    console.print("Scores of different protocols, metrics or data sets cannot be compared.")
 
 
 @app.command()
@@ -120,6 +121,7 @@ def show(
     Example: `mmatune study show demo-20260101-120000`
     """
     from tuning.commands.tune import show_addresses
+    from tuning.metric import recorded_metric
     from tuning.record.client import mlflow_client
     from tuning.record.fidelity import fidelity_audit
     from tuning.record.leaderboard import count_endings, leaderboard_rows
@@ -135,6 +137,7 @@ def show(
     runs = runs_of(client, experiment.experiment_id)
     document = {
         **{key: experiment.tags[key] for key in ("dataset", "data_hash", "protocol")},
+        "metric": recorded_metric(experiment.tags),
         "rows": leaderboard_rows(runs),
         "fidelity": fidelity_audit(client, runs),
     }

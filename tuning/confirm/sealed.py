@@ -17,6 +17,7 @@ from model.evaluation.protocols import Protocol, sealed_fold
 from model.evaluation.splits import association_groups
 from model.evaluation.statistics import bootstrap_intervals
 from tuning.record.read_study import FinishedStudy
+from tuning.record.studies import study_experiments
 
 OPENED, OPENED_AT = "sealed_opened", "sealed_opened_at"
 
@@ -34,7 +35,14 @@ class SealedScore:
     ap_high: float
 
     def document(self) -> dict[str, Any]:
+        """As JSON."""
         return asdict(self)
+
+    def tags(self, metric: str) -> dict[str, str]:
+        """What the record keeps of the study's metric; empty for one that has no interval."""
+        values = self.document()
+        keys = [f"{metric}{ending}" for ending in ("", "_low", "_high")]
+        return {f"confirmed_{key}": repr(values[key]) for key in keys if key in values}
 
 
 def record_opening(study: FinishedStudy) -> int:
@@ -59,7 +67,7 @@ def opened_by_others(study: FinishedStudy) -> list[str]:
     """Names of other studies that have opened these very sealed associations."""
     client, mine = study.record.client, study.record.tags
     names = []
-    for experiment in client.search_experiments():
+    for experiment in study_experiments(client):
         same = all(experiment.tags.get(k) == mine[k] for k in ("data_hash", "protocol", "seed"))
         if same and experiment.name != study.name:
             runs = client.search_runs([experiment.experiment_id], "tags.kind = 'study'")

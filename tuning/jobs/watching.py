@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
 from tuning.live import LiveTable
-from tuning.record.spool import events_from
+from tuning.metric import recorded_metric
+from tuning.record.events import events_from
 
 _SECONDS = 0.5  # between two looks
 
@@ -35,6 +36,7 @@ class Replay:
     def _open(self, event: Mapping[str, Any]) -> None:
         if self._started is None:
             self._started = self.table.started = event["time"] / 1000
+        self.table.metric = recorded_metric(event["tags"])
         name = event["tags"]["mlflow.runName"]
         if event["tags"]["kind"] == "baseline":
             self._baselines[event["run"]] = name
@@ -43,8 +45,8 @@ class Replay:
 
     def _see_trial(self, event: Mapping[str, Any]) -> None:
         values = event.get("values", {})
-        if event["kind"] == "metrics" and METRIC in values:
-            self.table.report(event["run"], {"epoch": event["step"], METRIC: values[METRIC]})
+        if event["kind"] == "metrics" and self.table.metric in values:
+            self.table.report(event["run"], {"epoch": event["step"], **values})
         elif event["kind"] == "reopen":
             self.table.rows[event["run"]]["status"] = "running"
         elif event["kind"] == "delete":
@@ -53,11 +55,11 @@ class Replay:
             self.table.end(event["run"], Ending(values["status"]))
 
     def _see_baseline(self, event: Mapping[str, Any]) -> None:
-        auc = event.get("values", {}).get(METRIC)
-        if event["kind"] == "metrics" and auc is not None:
+        score = event.get("values", {}).get(self.table.metric)
+        if event["kind"] == "metrics" and score is not None:
             best = self.table.to_beat
-            if best is None or auc > best[1]:
-                self.table.to_beat = (self._baselines[event["run"]], auc)
+            if best is None or score > best[1]:
+                self.table.to_beat = (self._baselines[event["run"]], score)
 
     def _see_study(self, event: Mapping[str, Any]) -> None:
         if event["kind"] == "params" and "trials" in event["values"]:

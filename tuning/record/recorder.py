@@ -11,13 +11,19 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
 from model.evaluation.metrics import METRICS
-from tuning.ending import METRIC, Ending
-from tuning.record.spool import Spool, apply, pending
+from tuning.ending import Ending
+from tuning.metric import recorded_metric
+from tuning.record.client import all_pages
+from tuning.record.delivery import deliver_one
+from tuning.record.events import pending
+from tuning.record.spool import Spool
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,9 +37,23 @@ _MLFLOW_STATUS = {
 }
 NOTE = "mlflow.note.content"  # tag that MLflow shows as a description; markdown
 _TIMES = ("seconds", "device_seconds", "setup_seconds")
-# On the study's own run: the best of the full-budget trials so far, the best of the baselines.
-BEST, TO_BEAT = "best_auc", "baseline_auc"
-_CURVES = (*METRICS, *(f"{name}_sd" for name in METRICS), "loss", *_TIMES, BEST, TO_BEAT)
+
+
+def best_curve(metric: str) -> str:
+    """Of the study's own run: the best score of the full-budget trials so far."""
+    return f"best_{metric}"
+
+
+def baseline_curve(metric: str) -> str:
+    """Of the study's own run: the best score of the baselines."""
+    return f"baseline_{metric}"
+
+
+@cache
+def _curves() -> list[str]:
+    """Everything that a report may hold and the record keeps."""
+    named = [(name, f"{name}_sd", best_curve(name), baseline_curve(name)) for name in METRICS]
+    return [*chain.from_iterable(named), "loss", *_TIMES]
 
 
 class StudyRecord:
@@ -78,7 +98,7 @@ class StudyRecord:
         Args:
             artifact_location: folder of the experiment's artifacts on the embedded store, None
                 where a server keeps them.
-            spool: folder of the events that follow, see `tuning/record/spool.py`.
+            spool: folder of the events that follow, see `tuning/record/events.py`.
         """
         location = artifact_location.as_uri() if artifact_location else None
         experiment_id = client.create_experiment(study, artifact_location=location, tags=dict(tags))
@@ -97,7 +117,7 @@ class StudyRecord:
             **self.tags,
             **(tags or {}),
             **_origin(),
-            NOTE: _note(self.tags.get("study", ""), kind, name),
+            NOTE: _note(self.tags, kind, name),
             "kind": kind,
             "mlflow.runName": name,
             "mlflow.parentRunId": self.run_id,
@@ -123,7 +143,7 @@ class StudyRecord:
         """Every metric of a report, with the epoch as step; NaN is left out."""
         values = {
             name: float(result[name])
-            for name in _CURVES
+            for name in _curves()
             if name in result and result[name] == result[name]
         }
         event = {"kind": "metrics", "run": run, "step": step, "time": _now(), "values": values}
@@ -181,7 +201,7 @@ class StudyRecord:
             self.spool.append(event)
             return str(event["run"])
         runs: dict[str, str] = {}
-        apply(self.client, self.experiment_id, event, runs)
+        deliver_one(self.client, self.experiment_id, event, runs)
         return runs.get(event["run"], event["run"])
 
 
@@ -194,12 +214,13 @@ def _origin() -> dict[str, str]:
     return {"mlflow.user": user, "mlflow.source.name": "mmatune", "mlflow.source.type": "LOCAL"}
 
 
-def _note(study: str, kind: str, name: str) -> str:
+def _note(study_tags: Mapping[str, str], kind: str, name: str) -> str:
     """What is said on the page of a trial, a baseline, or a configuration on fresh splits."""
+    study, metric = study_tags.get("study", ""), recorded_metric(study_tags)
     if kind == "trial":
         number = name.partition(" ")[0]  # without "(published)"
         return (
-            f"A configuration of the study {study}. `{METRIC}` is the mean over its development"
+            f"A configuration of the study {study}. `{metric}` is the mean over its development"
             " folds at the last epoch: final where the tag `status` is finished, that of a rung"
             " where it is stopped early.\n\n**Again, the same to the last bit**\n\n"
             f"    mmatune train --from-run {study}/{number}\n"
@@ -220,13 +241,5 @@ def _now() -> int:
 
 def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> list[Any]:
     """The runs of a study, oldest first; ``where`` is a filter in MLflow's language."""
-    runs: list[Any] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment_id], where, order_by=["attributes.start_time ASC"], page_token=token
-        )
-        runs.extend(page)
-        token = page.token
-        if not token:
-            return runs
+    order = ["attributes.start_time ASC"]
+    return list(all_pages(client.search_runs, [experiment_id], where, order_by=order))

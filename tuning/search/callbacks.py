@@ -12,7 +12,7 @@ from tuning.disk import refusal
 from tuning.ending import METRIC, Ending, ending
 from tuning.live import LiveTable
 from tuning.record.leaderboard import PUBLISHED
-from tuning.record.recorder import BEST, StudyRecord
+from tuning.record.recorder import StudyRecord, best_curve
 from tuning.search.memory import LOW
 from tuning.search.resumption import RAY_TRIAL, Progress
 from tuning.search.snapshot import keep_snapshot
@@ -92,7 +92,9 @@ class RecordTrials(Callback):
         ended = [one.last_result for one in trials]
         scores = [one[METRIC] for one in ended if ending(one) is Ending.FINISHED]
         if scores:
-            self.record.log_metrics(self.record.run_id, {BEST: max(scores)}, step=self._over)
+            self.record.log_metrics(
+                self.record.run_id, {best_curve(self.table.metric): max(scores)}, step=self._over
+            )
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial failed and is to be tried again: no use where the disk has refused.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pandas as pd
 import pytest
 
 from model.training.checkpoint import load_checkpoint
-from tuning.cli import main
+from tests.tuning.commands_run import run_mmatune
 from tuning.registry.versions import load, resolve
 
 ARCHIVE = Path(__file__).parent / "recorded" / "before-the-move.tar.xz"
@@ -51,14 +50,12 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
+def run(capfd: pytest.CaptureFixture[str]) -> Any:
     """Run a command of the service with `--json`; returns its exit code and its document."""
 
     def call(*arguments: str) -> tuple[int, Any]:
-        monkeypatch.setattr(sys, "argv", ["mmatune", *arguments, "--json"])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), json.loads(capfd.readouterr().out)
+        code, out, _ = run_mmatune(capfd, *arguments, "--json")
+        return code, json.loads(out)
 
     return call
 

@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.tuning.commands_run import COMMAND
+
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534  # PostgreSQL refuses to run as root
 
@@ -233,7 +235,7 @@ def make_bucket(environment: dict[str, str]) -> None:
 @contextmanager
 def embedded_server(home: Path) -> Iterator[str]:
     """`mmatune server` on the embedded store, and its address."""
-    command = [sys.executable, "-c", "from tuning.cli import main; main()", "server", "--json"]
+    command = [*COMMAND, "server", "--json"]
     with subprocess.Popen(
         [*command, "--port", str(free_port())],
         env={**os.environ, "MMATUNE_HOME": str(home)},

@@ -18,6 +18,7 @@ import yaml
 from ray.tune import ExperimentAnalysis
 
 from model.data.synthetic import demo
+from tests.tuning.commands_run import COMMAND
 from tuning.ending import METRIC, Ending, ending
 from tuning.home import optuna_storage_url, study_folder
 from tuning.record.client import mlflow_client
@@ -57,7 +58,7 @@ _IN_OPTUNA = {
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from tuning.cli import main; main()", "tune", "demo", *arguments]
+    return [*COMMAND, "tune", "demo", *arguments]
 
 
 def environment() -> dict[str, str]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.status import Status
 
-_PATIENCE = 300.0  # seconds that the end of a study waits for a tracking server that is away
+MLFLOW_DRAIN_TIMEOUT_S = 300.0  # the end of a study waits so long for a server that is away
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _search_and_register(
             trials, interrupted = search(plan, folds, record, resources, table, progress)
         status.update("waiting until MLflow has the whole record ...")
         status.start()
-        record.wait(_PATIENCE)
+        record.wait(MLFLOW_DRAIN_TIMEOUT_S)
         runs = runs_of(record.client, record.experiment_id)
         rows = leaderboard_rows(runs)
         winner = pick_winner(trials)
@@ -186,7 +186,7 @@ def _search_and_register(
     record.close(record.run_id, ended, reason="interrupted" if interrupted else "")
     if not interrupted:
         with console.status("drawing the report ..."):
-            record.wait(_PATIENCE)
+            record.wait(MLFLOW_DRAIN_TIMEOUT_S)
             attach_report(record, plan.name, plan.dataset)
     return StudyResult(plan, record.experiment_id, record.run_id, rows, registration, interrupted)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import HONEST
@@ -17,7 +18,7 @@ from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document, own_home
 from tuning.home import artifact_root
 from tuning.metric import AUC
-from tuning.record import spool
+from tuning.record import delivery, spool
 from tuning.record.study_folder import spool_folder
 
 CURVE = "logging a curve of 1000 points"
@@ -44,7 +45,7 @@ def bench_study(
         plan = StudyPlan("bench", dataset, HONEST, space_name, space, trials, 0, None)
         profile = cProfile.Profile()
         began = time.perf_counter()
-        with _processor_time_of_telling() as beside:
+        with _delivery_seconds() as beside:
             profile.enable()
             result = run_study(plan)
             profile.disable()
@@ -112,23 +113,19 @@ def logging_a_curve(*, repeats: int) -> list[float]:
 
 
 @contextmanager
-def _processor_time_of_telling() -> Iterator[list[float]]:
-    """Seconds of the record's thread, one entry for each time that it told MLflow something."""
+def _delivery_seconds() -> Iterator[list[float]]:
+    """Processor seconds of the record's thread, one entry for each delivery to MLflow."""
     seconds: list[float] = []
-    honest = spool.deliver
 
     def timed(*arguments: Any, **options: Any) -> int:
         began = time.thread_time()
         try:
-            return honest(*arguments, **options)
+            return delivery.deliver(*arguments, **options)
         finally:
             seconds.append(time.thread_time() - began)
 
-    spool.deliver = timed
-    try:
+    with patch.object(spool, "deliver", timed):
         yield seconds
-    finally:
-        spool.deliver = honest
 
 
 def _time_in(profile: cProfile.Profile, files: tuple[str, ...]) -> float:

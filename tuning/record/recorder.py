@@ -196,13 +196,14 @@ class StudyRecord:
         return len(open_runs)
 
     def _write(self, event: dict[str, Any]) -> str:
-        """Its run, by the name that later events have to use."""
+        """Keep or deliver an event; the name by which later events have to call its run."""
+        run: str = event["run"]
         if self.spool:
             self.spool.append(event)
-            return str(event["run"])
+            return run
         runs: dict[str, str] = {}
         deliver_one(self.client, self.experiment_id, event, runs)
-        return runs.get(event["run"], event["run"])
+        return runs.get(run, run)
 
 
 def _origin() -> dict[str, str]:

@@ -204,7 +204,8 @@ def load(found: ModelVersion) -> PyFuncModel:
         path = mlflow.artifacts.download_artifacts(
             artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri
         )
-        return mlflow.pyfunc.load_model(path)
+        model: PyFuncModel = mlflow.pyfunc.load_model(path)
+        return model
 
 
 def list_models() -> list[dict[str, Any]]:

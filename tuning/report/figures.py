@@ -31,7 +31,11 @@ AXES = 9  # of the parallel coordinates: more do not fit a page
 
 
 def history(report: Mapping[str, Any]) -> go.Figure:
-    """Scores against the compute that all trials had taken together when each one ended."""
+    """Scores against the compute that all trials had taken together when each one ended.
+
+    Drawn here and not by Optuna, whose history has the number of the trial on its axis: a search is
+    judged by what it costs.
+    """
     metric = report["metric"]
     trials = sorted((one for one in report["trials"] if one[metric]), key=lambda one: one["ended"])
     seconds = _cumulative(trials, "seconds")
@@ -94,7 +98,10 @@ def history(report: Mapping[str, Any]) -> go.Figure:
 
 
 def importance(report: Mapping[str, Any]) -> go.Figure:
-    """Bars, the most important parameter on top."""
+    """Bars, the most important parameter on top.
+
+    Drawn here and not by Optuna, whose plot computes the importances anew.
+    """
     values = report["importance"]["values"]
     figure = go.Figure(
         go.Bar(

@@ -1,4 +1,4 @@
-"""The one table a user watches while a study runs."""
+"""The table that shows a running study."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LiveTable:
         self.to_beat = to_beat
         self.metric = metric
         self.rows: dict[str, dict[str, Any]] = {}
-        self.started = time.time()  # a watcher puts in when its driver began
+        self.started = time.time()  # who follows a study sets when its driver began
         self.drawn = 0.0
         self.live = Live(console=console, auto_refresh=False, transient=True)
 

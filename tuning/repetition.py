@@ -1,4 +1,4 @@
-"""A recorded trial, found again and trained again: bit for bit the same on the same device."""
+"""Find a recorded trial and train it again: bit for bit the same on the same device."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EPOCHS_AT_ONCE = 10  # between two steps of the progress bar
 
 @dataclass(frozen=True)
 class RecordedTrial:
-    """A trial as its run tells of it.
+    """A trial as its MLflow run records it.
 
     Args:
         name: "STUDY/trial".
@@ -55,7 +55,7 @@ class RecordedTrial:
 
 @dataclass(frozen=True)
 class Repetition:
-    """What came out when a trial was trained again.
+    """The outcome of training a trial again.
 
     Args:
         metrics: as recorded and as repeated, for every metric that the record has.

@@ -1,4 +1,4 @@
-"""A study watched from beside its driver: its record, replayed into the live table."""
+"""Follow a study from outside its driver: its record is replayed into the live table."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tuning.live import LiveTable
 from tuning.metric import recorded_metric
 from tuning.record.events import events_from
 
-_SECONDS = 0.5  # between two looks
+_POLL_S = 0.5  # between two readings of the record
 
 
 class Replay:
-    """Draws a study's live table from the events of its record, in whatever process they arrive."""
+    """Draws a study's live table from the events of its record, in any process."""
 
     def __init__(self, study: str) -> None:
         self.table = LiveTable(study)
@@ -23,7 +23,7 @@ class Replay:
         self._started: float | None = None
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """One event, see `tuning/record/recorder.py`; they come in the order they were written."""
+        """Take in one event of `tuning/record/events.py`; they come in the order of the file."""
         if event["kind"] == "open":
             self._open(event)
         elif event["run"] in self.table.rows:
@@ -65,7 +65,8 @@ class Replay:
         if event["kind"] == "params" and "trials" in event["values"]:
             self.table.trials = int(event["values"]["trials"])
         elif event["kind"] == "reopen":
-            # Another driver goes on. What the last one left running nobody had written down.
+            # Another driver goes on with the study. The last one died before it could record how
+            # the trials that it left running had ended.
             self._started = None
             for row in self.table.rows.values():
                 if row["status"] == "running":
@@ -83,11 +84,11 @@ def watch_driver(study: str) -> None:
     end = 0
     with replay.table:
         while True:
-            driven = is_driven(study)  # before the look, which so misses nothing
+            driven = is_driven(study)  # asked before reading, so that no last event is missed
             for event, position in events_from(spool_folder(study), end):
                 replay.see(event)
                 end = position
             replay.table.refresh()
             if not driven:
                 return
-            time.sleep(_SECONDS)
+            time.sleep(_POLL_S)

@@ -1,4 +1,4 @@
-"""The one way this project reaches MLflow: quiet, quick to give up, and made once.
+"""The only place that connects to MLflow: no log noise, short timeouts.
 
 `import mlflow` takes seconds, so it happens inside functions; and some of its settings are read
 when it is imported, so whoever needs mlflow asks `mlflow_client` first.
@@ -80,7 +80,7 @@ def _be_quiet() -> None:
         os.environ.setdefault(name, value)
     # MLflow reads its level when it is imported, and Ray Tune may have imported it before.
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
-    # It logs the traceback of every error of a database that it raises too.
+    # It logs a traceback for every database error, and raises the error as well.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
@@ -140,7 +140,7 @@ def _replace_credentials(uri: str, shown: str) -> str:
 
 
 def _check_server(uri: str) -> None:
-    """One quick question first: a client would retry, and blame the retries instead of the address.
+    """Ask the server once: a client would retry for long, and its error would not name the address.
 
     Any answer will do: a server may ask for a password, or have its health page elsewhere.
     """

@@ -1,4 +1,4 @@
-"""The log of a study that runs as a Ray job: what it says there, and how its submitter reads that.
+"""The log of a study that runs as a Ray job: what its driver writes, and how a laptop reads it.
 
 A laptop sees nothing of the head but this log. So the driver also writes there, a line each, those
 events of its record (`tuning/record/events.py`) that a live table is drawn from.
@@ -21,7 +21,7 @@ SUBMITTED_BY = "MMATUNE_SUBMITTED_BY"
 
 _EVENT = '{"kind": '
 _TAGS = ("kind", "mlflow.runName", "metric")
-_LINES = 200  # of what is neither event nor document; enough for a traceback
+_LINES = 200  # kept of the lines that are neither event nor document: enough for a traceback
 
 
 def is_submitted() -> bool:
@@ -67,7 +67,7 @@ class Announcer:
 
 
 class JobLog:
-    """Takes the log of a ``mmatune tune ... --json`` apart as it comes.
+    """Parses the log of a ``mmatune tune ... --json`` while it grows.
 
     ``size`` is how many characters it was fed, ``document`` the command's JSON document once it
     is there, ``text`` the last lines that belong neither to it nor to an event.
@@ -77,11 +77,11 @@ class JobLog:
         self.size = 0
         self.document: dict[str, Any] | None = None
         self.text: deque[str] = deque(maxlen=_LINES)
-        self._rest = ""  # a line that has no end yet
-        self._lines: list[str] | None = None  # of a document that has no end yet
+        self._rest = ""  # the beginning of a line whose end has not come yet
+        self._lines: list[str] | None = None  # of a document whose end has not come yet
 
     def feed(self, chunk: str) -> Iterator[dict[str, Any]]:
-        """The events in what the log got longer by."""
+        """The events in the next piece of the log."""
         self.size += len(chunk)
         *lines, self._rest = (self._rest + chunk).split("\n")
         for line in lines:

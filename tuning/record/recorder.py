@@ -64,8 +64,8 @@ class StudyRecord:
         experiment_id: the study's experiment.
         run_id: the study's own run, parent of all others.
         tags: put on every run, so that each can be understood and found alone.
-        spool: keeps what is written on disk and tells MLflow beside the study; without one MLflow
-            is told at once.
+        spool: keeps events on disk and delivers them to MLflow from a thread; without one they are
+            delivered at once.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class StudyRecord:
     def open_child(
         self, kind: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str] | None = None
     ) -> str:
-        """Start the run of a trial or a baseline; what the other methods know it by."""
+        """Start the run of a trial or a baseline; the key that the other methods take."""
         tags = {
             **self.tags,
             **(tags or {}),
@@ -127,11 +127,11 @@ class StudyRecord:
         return self._write(event)
 
     def reopen(self, run: str) -> None:
-        """Go on with a run that had ended, because its driver had."""
+        """Set a run that ended with its driver back to running."""
         self._write({"kind": "reopen", "run": run})
 
     def delete(self, run: str) -> None:
-        """Take a run out of the record; MLflow keeps it among the deleted ones until its `gc`."""
+        """Delete a run; MLflow keeps deleted runs until its `gc`."""
         self._write({"kind": "delete", "run": run})
 
     def log_params(self, run: str, params: Mapping[str, Any]) -> None:
@@ -171,20 +171,20 @@ class StudyRecord:
         self._write({"kind": "close", "run": run, "status": _MLFLOW_STATUS[ended], "time": _now()})
 
     def wait(self, seconds: float) -> None:
-        """Until MLflow knows everything.
+        """Wait until MLflow has everything.
 
         Args:
             seconds: to wait without any progress.
 
         Raises:
-            InputError: it does not answer for so long; what it was not told stays on disk.
+            InputError: it did not answer for so long; what it does not have stays on disk.
         """
         if self.spool and not self.spool.drain(seconds):
             raise InputError(
-                f"MLflow was not told all of it: {pending(self.spool.folder)} bytes of the record"
+                f"MLflow does not have all of the record: {pending(self.spool.folder)} bytes of it"
                 f" wait on disk ({type(self.spool.problem).__name__})",
                 where=f"study {self.tags.get('study')}",
-                hint="once the server answers, `mmatune study sync` tells it the rest",
+                hint="once the server answers, `mmatune study sync` delivers the rest",
             ) from self.spool.problem
 
     def close_leftovers(self, reason: str) -> int:

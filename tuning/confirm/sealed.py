@@ -16,6 +16,7 @@ from model.evaluation.metrics import ranking_metrics
 from model.evaluation.protocols import Protocol, sealed_fold
 from model.evaluation.splits import association_groups
 from model.evaluation.statistics import bootstrap_intervals
+from tuning.metric import AP, AUC
 from tuning.record.read_study import FinishedStudy
 from tuning.record.studies import study_experiments
 
@@ -104,7 +105,7 @@ def _scorer(
         held_out, unknown = at(fold.held_out), at(fold.ranked_against)
         point = ranking_metrics(held_out, unknown, threshold=None, balance=fold.balance)
         interval = bootstrap_intervals(held_out, unknown, sealed_groups, balance=fold.balance)
-        return SealedScore(name, point["auc"], *interval["auc"], point["ap"], *interval["ap"])
+        return SealedScore(name, point[AUC], *interval[AUC], point[AP], *interval[AP])
 
     return score
 

@@ -81,7 +81,7 @@ def _copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     make = client.make_embedded_store
 
     def copy(database: Path) -> None:
-        with client._locked(database.with_name("mlflow.db.lock")):
+        with client.FileLock(database.with_name("mlflow.db.lock")):
             if not database.exists():
                 draft = shutil.copy(template, database.with_name("mlflow.db.copy"))
                 with closing(sqlite3.connect(draft)) as tables, tables:

@@ -32,6 +32,7 @@ WINGS = (
     "model.baselines",
     "search_spaces",
     "tuning.ending",
+    "tuning.metric",
     "tuning.home",
     "tuning.plan",
     "tuning.libraries",

@@ -1,4 +1,4 @@
-"""The one table a user watches while a study runs."""
+"""The table that shows a running study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tuning.console import console
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
+from tuning.metric import AUC, metric_label, ranking_key
 
 # What a row shows of a trial's parameters.
 PARAMETERS = ("encoder.type", "mask.rate", "degree_decoder.alpha", "training.epochs")
@@ -28,17 +29,23 @@ class LiveTable:
     Args:
         study: its name.
         trials: how many there will be; 0 where that is not known yet.
-        to_beat: name and development AUC of the best baseline; None while they are measured.
+        to_beat: name and development score of the best baseline; None while they are measured.
+        metric: that the study maximises.
     """
 
     def __init__(
-        self, study: str, trials: int = 0, to_beat: tuple[str, float] | None = None
+        self,
+        study: str,
+        trials: int = 0,
+        to_beat: tuple[str, float] | None = None,
+        metric: str = AUC,
     ) -> None:
         self.study = study
         self.trials = trials
         self.to_beat = to_beat
+        self.metric = metric
         self.rows: dict[str, dict[str, Any]] = {}
-        self.started = time.time()  # a watcher puts in when its driver began
+        self.started = time.time()  # who follows a study sets when its driver began
         self.drawn = 0.0
         self.live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -68,18 +75,19 @@ class LiveTable:
 
     def report(self, trial_id: str, result: dict[str, Any]) -> None:
         """A trial reported."""
-        self.rows[trial_id] |= {"epoch": result["epoch"], METRIC: result[METRIC]}
+        self.rows[trial_id] |= {"epoch": result["epoch"], self.metric: result[self.metric]}
 
     def end(self, trial_id: str, ended: Ending) -> None:
         """A trial is over."""
         row = self.rows[trial_id]
         row["status"] = ended.value
         if not console.is_terminal:
-            score = f"AUC {row[METRIC]:.4f}" if METRIC in row else "no score"
+            label, score = metric_label(self.metric), row.get(self.metric)
+            shown = "no score" if score is None else f"{label} {score:.4f}"
             over = sum(other["status"] != "running" for other in self.rows.values())
             console.print(
                 f"{over}/{self.trials} {row['name']} {ended.value} after"
-                f" {row.get('epoch', 0)} of {row['epochs']} epochs, {score}"
+                f" {row.get('epoch', 0)} of {row['epochs']} epochs, {shown}"
             )
 
     def refresh(self) -> None:
@@ -108,7 +116,7 @@ class LiveTable:
         )
         for column in ("trial", "status"):
             table.add_column(column)
-        for column in ("epoch", "AUC"):
+        for column in ("epoch", metric_label(self.metric)):
             table.add_column(column, justify="right")
         table.add_column("encoder")
         for column in ("mask rate", "alpha"):
@@ -116,13 +124,15 @@ class LiveTable:
         # Running trials first, then the best; what does not fit is in the counts.
         running = [row for row in self.rows.values() if row["status"] == "running"]
         over = [row for row in self.rows.values() if row["status"] != "running"]
-        over.sort(key=lambda row: (row["status"] != Ending.FINISHED, -row.get(METRIC, 0.0)))
+        over.sort(
+            key=lambda row: (row["status"] != Ending.FINISHED, ranking_key(row.get(self.metric)))
+        )
         for row in (running + over)[:_ROWS]:
             table.add_row(
                 row["name"],
                 _status(row["status"]),
                 f"{row.get('epoch', 0)}/{row['epochs']}",
-                f"{row[METRIC]:.4f}" if METRIC in row else "",
+                f"{row[self.metric]:.4f}" if self.metric in row else "",
                 row["encoder"],
                 f"{row['mask']:.2f}",
                 f"{row['alpha']:.3g}",

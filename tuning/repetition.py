@@ -1,4 +1,4 @@
-"""A recorded trial, found again and trained again: bit for bit the same on the same device."""
+"""Find a recorded trial and train it again: bit for bit the same on the same device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.errors import InputError
 from model.evaluation.metrics import METRICS
 from model.evaluation.protocols import Protocol, development_folds
 from model.network.autoencoder import Configuration
-from tuning.ending import METRIC
+from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
 from tuning.record.read_study import configuration_from_params, recorded_protocol
 from tuning.record.recorder import runs_of
@@ -25,7 +25,7 @@ _EPOCHS_AT_ONCE = 10  # between two steps of the progress bar
 
 @dataclass(frozen=True)
 class RecordedTrial:
-    """A trial as its run tells of it.
+    """A trial as its MLflow run records it.
 
     Args:
         name: "STUDY/trial".
@@ -35,7 +35,7 @@ class RecordedTrial:
         protocol: of the study, which with the seed gives the folds.
         seed: of the study.
         epoch: the last one that was measured: the full budget, or where the trial was stopped.
-        metrics: what was measured then, by name; the AUC is among them.
+        metrics: what was measured then, by name; the study's metric is among them.
     """
 
     name: str
@@ -47,10 +47,15 @@ class RecordedTrial:
     epoch: int
     metrics: Mapping[str, float]
 
+    @property
+    def metric(self) -> str:
+        """What the study maximises."""
+        return recorded_metric(self.tags)
+
 
 @dataclass(frozen=True)
 class Repetition:
-    """What came out when a trial was trained again.
+    """The outcome of training a trial again.
 
     Args:
         metrics: as recorded and as repeated, for every metric that the record has.
@@ -85,7 +90,7 @@ def find_trial(reference: str) -> RecordedTrial:
             hint="name one as STUDY/trial-001; `mmatune study show STUDY` lists them",
         )
     name = f"{tags['study']}/{run.info.run_name}"
-    curve = client.get_metric_history(run.info.run_id, METRIC)
+    curve = client.get_metric_history(run.info.run_id, recorded_metric(tags))
     if not curve:
         raise InputError(
             f"{name} left no score to compare with ({tags.get('status', 'still running')})",
@@ -117,7 +122,7 @@ def repeat_trial(
     that a worker would take.
 
     Args:
-        dataset: what the trial was trained on, see `confirmed_study.recorded_dataset`.
+        dataset: what the trial was trained on, see `read_study.recorded_dataset`.
         progress: called with the epoch reached.
     """
     from model.training.cross_validation import CrossValidation

@@ -28,10 +28,10 @@ from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
 from tuning.record.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.record.notes import experiment_note, study_note
-from tuning.record.recorder import NOTE, TO_BEAT, StudyRecord, runs_of
+from tuning.record.recorder import NOTE, StudyRecord, baseline_curve, runs_of
 from tuning.record.spool import Spool
 from tuning.record.studies import outcome_tags
-from tuning.record.study_folder import close_dead_studies, driving, spool_folder, told_in_the_end
+from tuning.record.study_folder import close_dead_studies, driving, flush_on_exit, spool_folder
 from tuning.record.views import set_views
 from tuning.registry.model_card import ModelCard
 from tuning.registry.versions import Registration, register
@@ -104,7 +104,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
             spool=spool_folder(plan.name),
         )
         save_plan(plan)
-        with told_in_the_end(record):
+        with flush_on_exit(record):
             record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
             record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
             attach_folds(record, plan, folds)
@@ -127,7 +127,7 @@ def resume_study(plan: StudyPlan) -> StudyResult:
     with _disk_named(plan), driving(plan.name, resumed=True):
         record, progress = reopen(client, plan)
         record.spool = Spool(spool_folder(plan.name), client, record.experiment_id)
-        with told_in_the_end(record):
+        with flush_on_exit(record):
             record.reopen(record.run_id)
             return _search_and_register(plan, folds, record, progress)
 
@@ -151,7 +151,7 @@ def _search_and_register(
         resources = _resources(plan, folds, record, status)
         status.stop()
         check_shared(study_storage(plan.name, plan.storage), resources)
-        with LiveTable(plan.name, plan.trials, to_beat) as table:
+        with LiveTable(plan.name, plan.trials, to_beat, plan.metric) as table:
             trials, interrupted = search(plan, folds, record, resources, table, progress)
         status.update("waiting until MLflow has the whole record ...")
         status.start()
@@ -238,20 +238,21 @@ def _record_baselines(
                 record.log_metrics(run_id, summary, step=0)
                 record.close(run_id, Ending.FINISHED)
     best = max(scores, key=scores.__getitem__)
-    record.log_metrics(record.run_id, {TO_BEAT: scores[best]}, step=0)
+    record.log_metrics(record.run_id, {baseline_curve(plan.metric): scores[best]}, step=0)
     return best, scores[best]
 
 
 def _card(
     plan: StudyPlan, winner: Any, configuration: Configuration, calibration: Calibration
 ) -> ModelCard:
-    spread = winner.last_result["auc_sd"]
+    spread = winner.last_result[f"{plan.metric}_sd"]
     return ModelCard(
         model=plan.dataset.name,
         study=plan.name,
         protocol=plan.protocol,
-        development_auc=winner.last_result["auc"],
-        development_auc_sd=None if math.isnan(spread) else spread,  # a single fold has none
+        metric=plan.metric,
+        development_score=winner.last_result[plan.metric],
+        development_sd=None if math.isnan(spread) else spread,  # a single fold has none
         training="Trained on all development associations for the winner's full budget; the sealed"
         " part was not touched.",
         configuration=configuration.dotted(),

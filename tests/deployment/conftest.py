@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.tuning.commands_run import COMMAND
+
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534  # PostgreSQL refuses to run as root
 
@@ -228,7 +230,7 @@ def make_bucket(environment: dict[str, str]) -> None:
 @contextmanager
 def embedded_server(home: Path) -> Iterator[str]:
     """Run `mmatune server` on the embedded store; yields its address."""
-    command = [sys.executable, "-c", "from tuning.cli import main; main()", "server", "--json"]
+    command = [*COMMAND, "server", "--json"]
     with subprocess.Popen(
         [*command, "--port", str(free_port())],
         env={**os.environ, "MMATUNE_HOME": str(home)},

@@ -18,7 +18,8 @@ import yaml
 from ray.tune import ExperimentAnalysis
 
 from model.data.synthetic import demo
-from tuning.ending import METRIC, Ending, ending
+from tests.tuning.commands_run import COMMAND
+from tuning.ending import DEFAULT_METRIC, Ending, ending
 from tuning.home import optuna_storage_url, study_folder
 from tuning.record.client import mlflow_client
 from tuning.record.recorder import runs_of
@@ -57,7 +58,7 @@ _IN_OPTUNA = {
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from tuning.cli import main; main()", "tune", "demo", *arguments]
+    return [*COMMAND, "tune", "demo", *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -158,13 +159,13 @@ def accounted_for_once(study: str, trials: int, folder: Path) -> list[Any]:
         assert trial.is_finished(), run.info.run_name
         ended = ending(trial.last_result, error=trial.status == "ERROR")
         assert run.data.tags["status"] == ended, run.info.run_name
-        curve = client.get_metric_history(run.info.run_id, METRIC)
+        curve = client.get_metric_history(run.info.run_id, DEFAULT_METRIC)
         steps = [point.step for point in curve]
         assert len(set(steps)) == len(steps), f"{run.info.run_name} has a point twice"
         if ended is not Ending.FAILED:
             every = steps[0]
             assert steps == list(range(every, steps[-1] + 1, every)), run.info.run_name
-            assert curve[-1].value == trial.last_result[METRIC]
+            assert curve[-1].value == trial.last_result[DEFAULT_METRIC]
             assert steps[-1] == trial.last_result["epoch"]
     in_optuna = optuna.load_study(study_name=study, storage=optuna_storage_url()).trials
     # One whose driver died was told as failed, and added again; the later one says which it was.

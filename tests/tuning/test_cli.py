@@ -1,7 +1,6 @@
 """The command line as a whole: help, errors, and one JSON document."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import typer
 
 from model.baselines.registry import BASELINES
 from model.data.synthetic import demo
-from tuning.cli import app, main
+from tests.tuning.commands_run import run_mmatune
+from tuning.cli import app
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -23,11 +23,11 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 COMMANDS = commands(typer.main.get_command(app))
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["mmatune", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return caught.value.code or 0
+def document_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """What a command prints, given ``--json``."""
+    code, out, err = run_mmatune(capsys, *arguments)
+    assert code == 0, err
+    return json.loads(out)
 
 
 def test_the_commands_are_those_of_the_design() -> None:
@@ -38,10 +38,11 @@ def test_the_commands_are_those_of_the_design() -> None:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_has_help_with_an_example(
-    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, *path, "--help") == 0
-    shown = " ".join(capsys.readouterr().out.split())
+    code, out, _ = run_mmatune(capsys, *path, "--help")
+    assert code == 0
+    shown = " ".join(out.split())
     assert "Example" in shown
     assert f"mmatune {' '.join(path)}" in shown
 
@@ -66,38 +67,32 @@ def test_every_command_has_help_with_an_example(
 def test_bad_input_is_one_clear_line_and_exit_code_2(
     arguments: list[str],
     parts: list[str],
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, *arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert run(monkeypatch, *arguments, "--json") == 2
-    error = json.loads(capsys.readouterr().out)["error"]
+    code, out, err = run_mmatune(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    code, out, _ = run_mmatune(capsys, *arguments, "--json")
+    error = json.loads(out)["error"]
+    assert code == 2
     assert error.keys() == {"message", "where", "hint"}
     for part in parts:
-        assert part in captured.err
+        assert part in err
         assert part in " ".join(error.values())
 
 
 def test_a_group_without_a_command_is_one_clear_line_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, "study") == 2
     said = "error: mmatune study: name one of its commands - see `mmatune study --help`\n"
-    assert capsys.readouterr().err == said
+    assert run_mmatune(capsys, "study") == (2, "", said)
 
 
-def test_train_and_baselines_speak_json(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_train_and_baselines_speak_json(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--json", "--protocol", "paper", "--seed", "1"]
     quick = ["--set", "training.epochs=2", "--set", "encoder.type=sage"]
-    assert run(monkeypatch, "train", "demo", *arguments, *quick) == 0
-    trained = json.loads(capsys.readouterr().out)
-    assert run(monkeypatch, "baselines", "demo", *arguments) == 0
-    measured = json.loads(capsys.readouterr().out)
+    trained = document_of(capsys, "train", "demo", *arguments, *quick)
+    measured = document_of(capsys, "baselines", "demo", *arguments)
     for document in (trained, measured):
         assert document["dataset"] == "demo"
         assert document["protocol"] == "paper"
@@ -120,19 +115,17 @@ def test_a_wrong_file_of_groups_is_one_clear_line(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tuning.console.console.width", 300)
     file = tmp_path / "groups.csv"
     file.write_text(f"name,group\n{demo().mirnas[0]},a\nnobody,a\n")
-    assert run(monkeypatch, *command, "demo", "--groups", str(file)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(f"error: {file}, row 3, column 1: 'nobody' ")
-    assert captured.err.count("\n") == 1
+    code, out, err = run_mmatune(capsys, *command, "demo", "--groups", str(file))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {file}, row 3, column 1: 'nobody' ")
+    assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_scores_under_own_groups_are_of_another_protocol(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "groups.csv"
     file.write_text("name,group\n" + "".join(f"{name},a\n" for name in demo().mirnas[:9]))
@@ -142,8 +135,7 @@ def test_scores_under_own_groups_are_of_another_protocol(
         ["train", "--set", "training.epochs=1"],
         ["folds", "export", "--out", str(tmp_path / "folds.json")],
     ):
-        assert run(monkeypatch, *command, *own) == 0
-        documents.append(json.loads(capsys.readouterr().out))
+        documents.append(document_of(capsys, *command, *own))
     document = json.loads((tmp_path / "folds.json").read_text())
     (name,) = {one["protocol"] for one in [*documents, document]}
     assert name.startswith("honest+groups-")
@@ -151,12 +143,12 @@ def test_scores_under_own_groups_are_of_another_protocol(
 
 
 def test_without_a_study_the_list_says_how_to_start_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, "study", "list") == 0
-    assert "mmatune tune demo" in capsys.readouterr().err
-    assert run(monkeypatch, "study", "list", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == []
+    code, _, err = run_mmatune(capsys, "study", "list")
+    assert code == 0
+    assert "mmatune tune demo" in err
+    assert document_of(capsys, "study", "list", "--json") == []
 
 
 def test_what_a_library_prints_is_not_in_the_document(
@@ -166,7 +158,6 @@ def test_what_a_library_prints_is_not_in_the_document(
     monkeypatch.setattr(
         "tuning.record.studies.list_studies", lambda: print("(raylet) a node died") or []
     )
-    assert run(monkeypatch, "study", "list", "--json") == 0
-    said = capsys.readouterr()
-    assert json.loads(said.out) == []
-    assert "a node died" in said.err
+    code, out, err = run_mmatune(capsys, "study", "list", "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "a node died" in err

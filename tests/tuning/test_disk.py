@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from model.errors import InputError
+from tests.tuning.commands_run import run_mmatune
 from tests.tuning.survival import begin, nothing_is_lost, resume
 from tuning.disk import refusal, refusals_named
 from tuning.search.snapshot import keep_snapshot, put_back_snapshot
@@ -116,23 +116,17 @@ def test_a_study_that_cannot_begin_says_why_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from tuning.cli import main
-
-    arguments = ["mmatune", "tune", "demo", "--trials", "1"]
+    arguments = ["tune", "demo", "--trials", "1"]
     if what == "home":
         (disk / "home").mkdir()
         monkeypatch.setenv("MMATUNE_HOME", str(disk / "home"))
     else:
         arguments += ["--storage", str(disk / "storage")]
     mend = fault(disk)
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as ended:
-        main()
+    code, out, err = run_mmatune(capsys, *arguments)
     mend()
-    printed = capsys.readouterr()
-    assert ended.value.code == 2
-    assert printed.out == ""
-    (line,) = printed.err.strip().splitlines()
+    assert (code, out) == (2, "")
+    (line,) = err.strip().splitlines()
     assert line.startswith("error:")
     assert said in line
     assert str(disk) in line

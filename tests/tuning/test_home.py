@@ -9,10 +9,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model.errors import InputError
 from tuning import home as places
-from tuning.record.client import ENVIRONMENT_DEFAULTS, make_embedded_store, mlflow_client
+from tuning.record.client import (
+    ENVIRONMENT_DEFAULTS,
+    hide_password,
+    make_embedded_store,
+    mlflow_client,
+    without_credentials,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,6 +119,37 @@ def test_settings_of_the_user_win(home, monkeypatch):
         with pytest.raises(InputError):
             mlflow_client()
         assert os.environ[name] == kept
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://someone:a/b@host/db", "postgresql://***@host/db"),
+        ("postgresql://someone:a@b@host:5432/db", "postgresql://***@host:5432/db"),
+        ("postgresql://host/db?user=me&password=a/b", "postgresql://host/db?user=me&password=***"),
+        ("http://token@host:5000", "http://***@host:5000"),
+        ("https://someone:a/b?c#d@host/base", "https://***@host/base"),
+        ("s3://key:sec/ret@bucket/path", "s3://***@bucket/path"),
+        ("http://someone:secret@host:no-port", "http://***@host:no-port"),
+        ("sqlite:////home/me@work/a b.db", "sqlite:////home/me@work/a b.db"),
+        ("http://host/me@work", "http://host/me@work"),
+        ("/a/folder", "/a/folder"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert hide_password(address) == shown
+    assert hide_password(without_credentials(address)) == shown.replace("***@", "")
+
+
+@given(
+    scheme=st.sampled_from(["postgresql", "mysql+pymysql", "http", "https", "s3"]),
+    user=st.text("abc-._%+", max_size=6),
+    password=st.text("XYZ0123456789/:@?#%&=+ \"'", min_size=4, max_size=12),
+    rest=st.sampled_from(["", ":5432", "/db", ":5000/base", "/db?sslmode=require"]),
+)
+def test_no_password_is_ever_shown(scheme: str, user: str, password: str, rest: str) -> None:
+    shown = hide_password(f"{scheme}://{user}:{password}@host.example{rest}")
+    assert shown == f"{scheme}://***@host.example{rest}"
 
 
 def test_a_server_that_is_down_is_named_without_its_password(monkeypatch):

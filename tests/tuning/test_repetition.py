@@ -14,6 +14,7 @@ from model.data.user_data import write_user_folder
 from model.errors import InputError
 from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
+from tests.tuning.commands_run import run_mmatune
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
 from tuning.record.recorder import runs_of
@@ -73,19 +74,10 @@ def same_home(study: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
-    """Run `mmatune train ...`; the exit code, stdout and stderr."""
-    from tuning.cli import main
-
-    monkeypatch.setattr("tuning.console.console.width", 300)
-
+def run(capfd: pytest.CaptureFixture[str]) -> Any:
     def call(*arguments: str) -> tuple[int, str, str]:
         torch.set_num_threads(2)  # the command itself has to see to the threads
-        monkeypatch.setattr(sys, "argv", ["mmatune", "train", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capfd.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
+        return run_mmatune(capfd, "train", *arguments)
 
     return call
 

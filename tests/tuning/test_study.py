@@ -23,6 +23,7 @@ from model.data.synthetic import demo
 from model.errors import InputError
 from model.evaluation.protocols import HONEST, sealed_fold
 from search_spaces.schema import SearchSpace
+from tests.tuning.commands_run import COMMAND, run_mmatune
 from tests.tuning.survival import accounted_for_once
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import StudyPlan
@@ -221,24 +222,19 @@ def test_the_registered_model_brings_the_training_checkpoint(result: StudyResult
     assert np.array_equal(read.probabilities().astype(np.float32), scorer.probability_MS)
 
 
-def test_study_list_and_show(
-    result: StudyResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from tuning.cli import main
-
-    documents = []
-    for arguments in (["list"], ["show", "mixed"]):
-        monkeypatch.setattr(sys, "argv", ["mmatune", "study", *arguments, "--json"])
-        with pytest.raises(SystemExit):
-            main()
-        documents.append(json.loads(capsys.readouterr().out))
-    (row,), shown = documents
+def test_study_list_and_show(result: StudyResult, capsys: pytest.CaptureFixture[str]) -> None:
+    (row,), shown = (
+        json.loads(run_mmatune(capsys, "study", *arguments, "--json")[1])
+        for arguments in (["list"], ["show", "mixed"])
+    )
     assert row == {
         "name": "mixed",
         "dataset": "demo",
         "protocol": "honest",
         "status": "finished",
         "trials": 7,
+        "metric": "auc",
+        "best": _best(result)["auc"],
         "best_auc": _best(result)["auc"],
         "experiment_id": result.experiment_id,
     }
@@ -320,7 +316,7 @@ def test_a_study_that_is_interrupted_or_killed(
         "search": {"encoder.dropout": SPACE["search"]["encoder.dropout"]},
     }
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(space))
-    command = [sys.executable, "-c", "from tuning.cli import main; main()", "tune", "demo"]
+    command = [*COMMAND, "tune", "demo"]
     command += ["--space", str(tmp_path / "space.yaml"), "--trials", "4", "--name", "cut"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(

@@ -24,8 +24,9 @@ from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import own_home
 from tuning.bench.recording import Curve
 from tuning.bench.simulation import Cluster, Costs, simulate
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
 from tuning.live import LiveTable
+from tuning.metric import AUC
 
 _CHECKPOINT = 200_000  # bytes, as a trial of five folds writes them
 _WINDOW = 3  # trials: the driver's time is told apart over the windows between so many ends
@@ -193,7 +194,7 @@ def _replaying(drawn: tuple[Curve, ...], work: float) -> Callable[..., None]:
             time.sleep(work * seconds)
             result = dict.fromkeys((*METRICS, *(f"{name}_sd" for name in METRICS)), score)
             times = dict.fromkeys(("loss", "seconds", "device_seconds", "setup_seconds"), seconds)
-            result |= {**times, METRIC: score, "epoch": epoch, "full_budget": epoch == budget}
+            result |= {**times, AUC: score, "epoch": epoch, "full_budget": epoch == budget}
             if epoch == budget or epoch in space.schedule.rungs(budget):
                 with tempfile.TemporaryDirectory() as folder:
                     Path(folder, "replayed.safetensors").write_bytes(bytes(_CHECKPOINT))

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from model.errors import InputError
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
+from tuning.metric import AUC
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SHIPPED = Path(__file__).with_name("recording.csv")
-COLUMNS = ("trial", "epoch", METRIC, "seconds", "setup_seconds")
+COLUMNS = ("trial", "epoch", AUC, "seconds", "setup_seconds")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def read_recording(path: Path = SHIPPED) -> list[Curve]:
     return [
         Curve(
             tuple(one["epoch"]),
-            tuple(one[METRIC]),
+            tuple(one[AUC]),
             tuple(one["seconds"]),
             float(one["setup_seconds"].iloc[0]),
         )
@@ -92,7 +93,7 @@ def record_study(name: str) -> list[Curve]:
 def _curve(client: MlflowClient, run: Any) -> Curve:
     scores, spent = (
         {point.step: point.value for point in client.get_metric_history(run.info.run_id, key)}
-        for key in (METRIC, "device_seconds")
+        for key in (AUC, "device_seconds")
     )
     epochs = sorted(scores)
     seconds = [spent[epochs[0]]]

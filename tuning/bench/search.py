@@ -24,7 +24,8 @@ from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import HONEST, development_folds
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document
-from tuning.ending import METRIC, Ending, ending
+from tuning.ending import Ending, ending
+from tuning.metric import AUC
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ def run_search(
             searcher.on_trial_complete(trial.trial_id, result)
             scheduler.on_trial_complete(None, trial, result)
             spent += seconds
-            if ending(result) is Ending.FINISHED and result[METRIC] > best:
-                best = result[METRIC]
+            if ending(result) is Ending.FINISHED and result[AUC] > best:
+                best = result[AUC]
             points.append(Progress(spent, best))
     return points
 
@@ -157,7 +158,7 @@ def _train(
             "full_budget": validation.epoch == full,
             "training_iteration": validation.epoch,
         }
-        if validation.epoch == full or not math.isfinite(result[METRIC]):
+        if validation.epoch == full or not math.isfinite(result[AUC]):
             return result, time.process_time() - started
         if strategy.asha and scheduler.on_trial_result(None, trial, result) == scheduler.STOP:
             return {**result, "done": True}, time.process_time() - started

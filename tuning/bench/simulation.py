@@ -1,7 +1,13 @@
-"""A study on a simulated clock: many GPUs, one driver, the project's own scheduler, no training.
+"""A discrete-event simulation of a study: many GPUs, one driver, the real scheduler, no training.
 
-A trial is a recorded curve. One queue of events drives everything; the driver does one thing at a
-time, and a trial waits while its report stands in the driver's line, as Ray Tune has it.
+A trial is a recorded curve. The driver handles one thing at a time, as Ray Tune's does, so a trial
+waits until its report has been handled. A GPU goes through these events:
+
+    GPU_UP -> TRIAL_SENT -> TRAINING_STARTS -> REPORTED -> REPORT_HANDLED
+                                   ^                            |
+                                   `-- the scheduler goes on ---'   else the next trial is sent
+
+GPU_LOST may come at any time; the trial on it is then NOTICED_AS_LOST and sent to another GPU.
 """
 
 from __future__ import annotations
@@ -9,8 +15,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +26,7 @@ import numpy as np
 
 from search_spaces.schema import SearchSpace
 from tuning.bench.recording import Curve
-from tuning.ending import METRIC
+from tuning.metric import AUC
 
 # What a GPU that is paid for does with its time.
 TRAINING = "training"
@@ -116,14 +124,26 @@ class _Trial:
 
 @dataclass
 class _Slot:
-    """Where a GPU stands; a lost one is replaced in its slot."""
+    """A place for one GPU; a GPU that is lost is replaced in the same slot."""
 
-    luck: np.random.Generator
-    life: int = 0  # events of an earlier machine are void
+    losses: np.random.Generator  # draws when the next loss comes
+    generation: int = 0  # of the GPU in the slot; events of an earlier one are ignored
     trial: _Trial | None = None
-    doing: str | None = None  # None while no GPU is there
+    doing: str | None = None  # one of `SPENDING`; None while there is no GPU
     since: float = 0.0
-    fresh: bool = True  # its worker has to start
+    needs_worker: bool = True  # a worker process has to start on it
+
+
+class _Event(Enum):
+    """What happens to a slot, in simulated time."""
+
+    GPU_UP = auto()
+    TRIAL_SENT = auto()
+    TRAINING_STARTS = auto()
+    REPORTED = auto()
+    REPORT_HANDLED = auto()
+    GPU_LOST = auto()
+    NOTICED_AS_LOST = auto()
 
 
 def draw_trials(curves: Sequence[Curve], trials: int, seed: int) -> list[Curve]:
@@ -170,37 +190,46 @@ class _Study:
             for number, curve in enumerate(drawn)
         ]
         self.slots = [_Slot(np.random.default_rng([seed, 1, k])) for k in range(cluster.gpus)]
-        self.events: list[tuple[float, int, str, int, int]] = []
-        self.pushed = 0
+        # (time, number of the event, what happens, slot, generation of its GPU), soonest first.
+        self.queue: list[tuple[float, int, _Event, int, int]] = []
+        self.numbers = count()
         self.begun = 0
-        self.lost: deque[_Trial] = deque()  # with their machines, and nobody knows yet
-        self.again: deque[_Trial] = deque()  # to be given to another machine
-        self.driver_free = 0.0
+        self.lost: deque[_Trial] = deque()  # lost with their GPU, not noticed yet
+        self.again: deque[_Trial] = deque()  # to be sent to another GPU
+        self.driver_free = 0.0  # time at which the driver has handled all it was given
         self.outcome = Outcome()
+        self.handlers: dict[_Event, Callable[[float, int], None]] = {
+            _Event.GPU_UP: self._gpu_up,
+            _Event.TRIAL_SENT: self._trial_sent,
+            _Event.TRAINING_STARTS: self._training_starts,
+            _Event.REPORTED: self._reported,
+            _Event.REPORT_HANDLED: self._report_handled,
+            _Event.GPU_LOST: self._gpu_lost,
+            _Event.NOTICED_AS_LOST: self._noticed_as_lost,
+        }
 
     def run(self) -> Outcome:
-        steps = {"up": self._up, "sent": self._sent, "train": self._train}
-        steps |= {"measured": self._measured, "handled": self._handled}
-        steps |= {"lost": self._lost, "noticed": self._noticed}
+        """Handle events in the order of time until every trial has ended."""
         for place in range(len(self.slots)):
-            self._push(0.0, "up", place)
+            self._schedule(0.0, _Event.GPU_UP, place)
         now = 0.0
         while sum(self.outcome.endings.values()) < len(self.trials):
-            now, _, kind, place, life = heapq.heappop(self.events)
-            if kind == "noticed" or life == self.slots[place].life:
-                steps[kind](now, place)
+            now, _, event, place, generation = heapq.heappop(self.queue)
+            of_present_gpu = generation == self.slots[place].generation
+            if of_present_gpu or event is _Event.NOTICED_AS_LOST:
+                self.handlers[event](now, place)
         for slot in self.slots:
             self._turn(slot, None, now)
         self.outcome.wall = now
         return self.outcome
 
-    def _push(self, time: float, kind: str, place: int) -> None:
-        # The count keeps events of one time in the order they were made.
-        self.pushed += 1
-        heapq.heappush(self.events, (time, self.pushed, kind, place, self.slots[place].life))
+    def _schedule(self, time: float, event: _Event, place: int) -> None:
+        # The number keeps events of the same time in the order in which they were scheduled.
+        entry = (time, next(self.numbers), event, place, self.slots[place].generation)
+        heapq.heappush(self.queue, entry)
 
     def _turn(self, slot: _Slot, doing: str | None, now: float) -> None:
-        """Book what the slot has done and let it do something else."""
+        """Count the time since the last turn as what the slot was doing, and change that."""
         if slot.doing is not None:
             spent = now - slot.since
             if slot.doing == IDLE:
@@ -210,18 +239,18 @@ class _Study:
                 slot.trial.at_risk += spent
         slot.doing, slot.since = doing, now
 
-    def _asks_driver(self, now: float, seconds: float) -> float:
-        """When the driver, which takes one thing after the other, is done with this one."""
+    def _driver_done(self, now: float, seconds: float) -> float:
+        """Give the driver work; the time at which it is done, after all that came before."""
         self.driver_free = max(now, self.driver_free) + seconds
         self.outcome.driver += seconds
         return self.driver_free
 
-    def _up(self, now: float, place: int) -> None:
+    def _gpu_up(self, now: float, place: int) -> None:
         slot = self.slots[place]
-        slot.fresh = True
+        slot.needs_worker = True
         rate = self.cluster.losses_per_hour / 3600
         if rate:
-            self._push(now + slot.luck.exponential(1 / rate), "lost", place)
+            self._schedule(now + slot.losses.exponential(1 / rate), _Event.GPU_LOST, place)
         self._begin(now, place)
 
     def _begin(self, now: float, place: int) -> None:
@@ -239,35 +268,35 @@ class _Study:
             self._turn(slot, IDLE, now)
             return
         self._turn(slot, DRIVER, now)
-        self._push(self._asks_driver(now, seconds), "sent", place)
+        self._schedule(self._driver_done(now, seconds), _Event.TRIAL_SENT, place)
 
-    def _sent(self, now: float, place: int) -> None:
-        """The driver has sent the trial; its worker sets it up."""
+    def _trial_sent(self, now: float, place: int) -> None:
+        """The worker sets up the trial that the driver has sent."""
         slot = self.slots[place]
         assert slot.trial
         seconds = self.costs.trial_start
-        seconds += self.costs.actor_start if slot.fresh else 0.0
-        slot.fresh = False
+        seconds += self.costs.actor_start if slot.needs_worker else 0.0
+        slot.needs_worker = False
         self._turn(slot, STARTING, now)
-        self._push(now + seconds, "train", place)
+        self._schedule(now + seconds, _Event.TRAINING_STARTS, place)
 
-    def _train(self, now: float, place: int) -> None:
+    def _training_starts(self, now: float, place: int) -> None:
         slot = self.slots[place]
         assert slot.trial
         self._turn(slot, TRAINING, now)
         seconds = self.work * slot.trial.curve.seconds[slot.trial.reached]
-        self._push(now + seconds, "measured", place)
+        self._schedule(now + seconds, _Event.REPORTED, place)
 
-    def _measured(self, now: float, place: int) -> None:
-        """A report is there, and waits for the driver."""
+    def _reported(self, now: float, place: int) -> None:
+        """The trial waits until the driver has handled its report."""
         slot = self.slots[place]
         assert slot.trial
         self._turn(slot, DRIVER, now)
         self.outcome.reports += 1
-        self._push(self._asks_driver(now, self.costs.report), "handled", place)
+        self._schedule(self._driver_done(now, self.costs.report), _Event.REPORT_HANDLED, place)
 
-    def _handled(self, now: float, place: int) -> None:
-        """The driver has read a report: the scheduler decides."""
+    def _report_handled(self, now: float, place: int) -> None:
+        """The scheduler decides whether the trial goes on."""
         trial = self.slots[place].trial
         assert trial
         curve = trial.curve
@@ -276,7 +305,7 @@ class _Study:
         if epoch in self.schedule.rungs(curve.epochs[-1]):  # as in tuning/search/trial.py
             trial.saved, trial.at_risk = trial.reached, 0.0
         full = trial.reached == len(curve.epochs)
-        result = {METRIC: score, "epoch": epoch, "full_budget": full}
+        result = {AUC: score, "epoch": epoch, "full_budget": full}
         action = self.scheduler.on_trial_result(None, trial.handle, result)
         if full:
             self.outcome.endings["finished"] += 1
@@ -285,19 +314,19 @@ class _Study:
         elif action == self.scheduler.STOP:
             self.outcome.endings["stopped early"] += 1
         else:
-            self._train(now, place)
+            self._training_starts(now, place)
             return
         self._begin(now, place)
 
-    def _lost(self, now: float, place: int) -> None:
-        """The machine is gone; its trial goes on elsewhere from its checkpoint."""
+    def _gpu_lost(self, now: float, place: int) -> None:
+        """The trial will go on elsewhere from its last checkpoint, once the loss is noticed."""
         slot, trial = self.slots[place], self.slots[place].trial
         self._turn(slot, None, now)
-        slot.life += 1
+        slot.generation += 1
         if trial is None:
-            return  # nobody asks for another
+            return  # there is no trial left, so the GPU is not replaced
         slot.trial = None
-        self._push(now + self.cluster.replacement, "up", place)
+        self._schedule(now + self.cluster.replacement, _Event.GPU_UP, place)
         self.outcome.losses += 1
         self.outcome.spending[TRAINING] -= trial.at_risk
         self.outcome.spending[REDONE] += trial.at_risk
@@ -307,10 +336,10 @@ class _Study:
             self.outcome.endings["failed"] += 1
             return
         self.lost.append(trial)
-        self._push(now + self.cluster.notice, "noticed", place)
+        self._schedule(now + self.cluster.notice, _Event.NOTICED_AS_LOST, place)
 
-    def _noticed(self, now: float, place: int) -> None:
-        """Ray knows of the loss of the trial, which goes on wherever there is room."""
+    def _noticed_as_lost(self, now: float, place: int) -> None:
+        """Send the trial to an idle GPU that was not given back, else to the next free one."""
         self.again.append(self.lost.popleft())
         for other, slot in enumerate(self.slots):
             if slot.doing == IDLE and now - slot.since <= self.cluster.idle_timeout:

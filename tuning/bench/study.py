@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document, own_home
-from tuning.ending import METRIC
 from tuning.home import artifact_root
-from tuning.record import spool
+from tuning.metric import AUC
+from tuning.record import delivery, spool
 from tuning.record.study_folder import spool_folder
 
 CURVE = "logging a curve of 1000 points"
@@ -44,14 +45,14 @@ def bench_study(
         plan = StudyPlan("bench", dataset, HONEST, space_name, space, trials, 0, None)
         profile = cProfile.Profile()
         began = time.perf_counter()
-        with _processor_time_of_telling() as beside:
+        with _delivery_seconds() as beside:
             profile.enable()
             result = run_study(plan)
             profile.disable()
         whole = time.perf_counter() - began
         client = mlflow_client()
         runs = runs_of(client, result.experiment_id, "tags.kind = 'trial'")
-        counts = [len(client.get_metric_history(run.info.run_id, METRIC)) for run in runs]
+        counts = [len(client.get_metric_history(run.info.run_id, AUC)) for run in runs]
         curves = logging_a_curve(repeats=5)
     workers = len(os.sched_getaffinity(0))
     started = min(run.info.start_time for run in runs) / 1000
@@ -104,7 +105,7 @@ def logging_a_curve(*, repeats: int) -> list[float]:
         run = record.open_child("trial", f"curve-{turn}", {})
         began = time.thread_time()
         for epoch in range(1000):
-            record.log_metrics(run, {METRIC: 0.5}, step=epoch)
+            record.log_metrics(run, {AUC: 0.5}, step=epoch)
         found.append(1000 * (time.thread_time() - began))
     record.spool.drain(60)
     record.spool.stop()
@@ -112,23 +113,19 @@ def logging_a_curve(*, repeats: int) -> list[float]:
 
 
 @contextmanager
-def _processor_time_of_telling() -> Iterator[list[float]]:
-    """Seconds of the record's thread, one entry for each time that it told MLflow something."""
+def _delivery_seconds() -> Iterator[list[float]]:
+    """Processor seconds of the record's thread, one entry for each delivery to MLflow."""
     seconds: list[float] = []
-    honest = spool.tell
 
     def timed(*arguments: Any, **options: Any) -> int:
         began = time.thread_time()
         try:
-            return honest(*arguments, **options)
+            return delivery.deliver(*arguments, **options)
         finally:
             seconds.append(time.thread_time() - began)
 
-    spool.tell = timed
-    try:
+    with patch.object(spool, "deliver", timed):
         yield seconds
-    finally:
-        spool.tell = honest
 
 
 def _time_in(profile: cProfile.Profile, files: tuple[str, ...]) -> float:

@@ -29,6 +29,7 @@ def baselines(
     from model.evaluation.groups import chosen_protocol
     from model.evaluation.protocols import development_folds
     from tuning.home import data_folder
+    from tuning.metric import AUC, ranking_key
     from tuning.record.leaderboard import leaderboard_table, score_row
     from tuning.search.baseline_cache import cached_evaluation
 
@@ -40,7 +41,7 @@ def baselines(
         with console.status(f"{name} ..."):
             summary = cached_evaluation(name, loaded, measured.name, seed, folds).summary()
         rows.append(score_row(name, "baseline", summary))
-    rows.sort(key=lambda row: -row["auc"])
+    rows.sort(key=lambda row: ranking_key(row[AUC]))
     if as_json:
         print_json(
             {

@@ -10,13 +10,10 @@ from rich.table import Table
 
 from tuning.commands.tune import DataDirOption, GpusOption
 from tuning.console import JsonOption, console, print_json
+from tuning.metric import AP, metric_beside, metric_label
 
 if TYPE_CHECKING:
     from tuning.confirm.confirmation import Confirmation
-
-# Keys of a row.
-_AUC = ("confirmed_auc", "standard_error")
-_AP = ("ap", "ap_standard_error")
 
 
 def confirm(
@@ -56,7 +53,7 @@ def confirm(
 
 
 def _show(result: Confirmation) -> None:
-    verdict = result.verdict
+    verdict, metric = result.verdict, result.plan.study.metric
     console.print(_table(result))
     by_name = {row["name"]: row for row in result.rows}
     tied = ", ".join(f"{name} ({by_name[name]['seconds_per_fold']:.1f})" for name in verdict.tied)
@@ -65,8 +62,8 @@ def _show(result: Confirmation) -> None:
     console.print(_chosen_line(result))
     if result.optimism is not None:
         console.print(
-            f"Optimism of the search: {result.optimism:+.4f} AUC, the winner's development score"
-            " minus its score on fresh splits of the same associations."
+            f"Optimism of the search: {result.optimism:+.4f} {metric_label(metric)}, the winner's"
+            " development score minus its score on fresh splits of the same associations."
         )
     _show_sealed(result)
     if verdict.winning_baselines:
@@ -82,7 +79,10 @@ def _chosen_line(result: Confirmation) -> str:
     """The chosen configuration's scores, and how it compares with the best baseline."""
     verdict = result.verdict
     chosen = next(row for row in result.rows if row["name"] == verdict.chosen)
-    line = f"  on fresh splits: AUC {_score(chosen, *_AUC)}, AP (1:1) {_score(chosen, *_AP)}"
+    metric = result.plan.study.metric
+    beside = metric_beside(metric)
+    scores = f"{_named(metric)} {_confirmed(chosen, metric)}"
+    line = f"  on fresh splits: {scores}, {_named(beside)} {_beside(chosen, beside)}"
     compared = {one.name: one for one in verdict.chosen_comparisons}
     baseline = next(
         (
@@ -95,7 +95,8 @@ def _chosen_line(result: Confirmation) -> str:
     if baseline is None:
         return f"{line}."
     difference, p = compared[baseline].difference, compared[baseline].p_holm
-    return f"{line}; {difference:+.4f} AUC to {baseline}, the best baseline (paired, p {p:.2g})."
+    compared_with = f"{difference:+.4f} {metric_label(metric)} to {baseline}"
+    return f"{line}; {compared_with}, the best baseline (paired, p {p:.2g})."
 
 
 def _show_sealed(result: Confirmation) -> None:
@@ -134,15 +135,17 @@ def _table(result: Confirmation) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("name", no_wrap=True)
     # Times and optimism are said below, and are in the JSON: a terminal has 80 columns.
-    for column in ("AUC ± se", "AP ± se", "to best", "p"):
+    metric = plan.study.metric
+    beside = metric_beside(metric)
+    for column in (f"{metric_label(metric)} ± se", f"{metric_label(beside)} ± se", "to best", "p"):
         table.add_column(column, justify="right", no_wrap=True)
     comparisons = {one.name: one for one in result.verdict.comparisons}
     for row in result.rows:
         compared = comparisons.get(row["name"])
         table.add_row(
             row["name"],
-            "diverged" if row["confirmed_auc"] is None else _score(row, *_AUC),
-            "" if row["ap"] is None else _score(row, *_AP),
+            _confirmed(row, metric) or "diverged",
+            _beside(row, beside),
             _number(compared.difference if compared else None, "+.4f"),
             _number(compared.p_holm if compared else None, ".2g"),
             style="yellow" if row["kind"] == "baseline" else None,
@@ -150,8 +153,23 @@ def _table(result: Confirmation) -> Table:
     return table
 
 
-def _score(row: dict[str, Any], mean: str, standard_error: str) -> str:
-    return f"{row[mean]:.4f} ± {row[standard_error]:.4f}"
+def _named(metric: str) -> str:
+    """AP depends on how many unknown pairs there are for an association, so it says how many."""
+    return f"{metric_label(metric)} (1:1)" if metric == AP else metric_label(metric)
+
+
+def _confirmed(row: dict[str, Any], metric: str) -> str:
+    return _score(row[f"confirmed_{metric}"], row["standard_error"])
+
+
+def _beside(row: dict[str, Any], metric: str) -> str:
+    return _score(row[metric], row[f"{metric}_standard_error"])
+
+
+def _score(mean: float | None, standard_error: float | None) -> str:
+    if mean is None or standard_error is None:
+        return ""
+    return f"{mean:.4f} ± {standard_error:.4f}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -21,7 +21,7 @@ def _group() -> None:
 def list_registered(as_json: JsonOption = False) -> None:
     """List every version of every registered model, newest first.
 
-    AUCs of rows that differ in protocol or data set are not comparable.
+    Scores of rows that differ in protocol, metric or data set are not comparable.
 
     **Example:** `mmatune model list`
     """
@@ -41,14 +41,16 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from tuning.metric import metric_label
+
     table = Table(title="registered models")
     table.add_column("model", overflow="fold")
     table.add_column("version", justify="right")
     table.add_column("alias")
     table.add_column("study", overflow="fold")
     table.add_column("protocol")
-    table.add_column("development AUC", justify="right")
-    table.add_column("confirmed AUC", justify="right")
+    table.add_column("development", justify="right")
+    table.add_column("confirmed", justify="right")
     for row in rows:
         table.add_row(
             escape(row["name"]),
@@ -56,11 +58,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             escape(", ".join(row["aliases"])),
             escape(row["study"] or "-"),
             escape(row["protocol"] or "-"),
-            _auc(row["development_auc"]),
-            _auc(row["confirmed_auc"]),
+            _score(metric_label(row["metric"]), row["development"]),
+            _score(metric_label(row["metric"]), row["confirmed"]),
         )
     console.print(table)
 
 
-def _auc(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _score(metric: str, value: float | None) -> str:
+    return "-" if value is None else f"{metric} {value:.4f}"

@@ -25,11 +25,13 @@ def promote(
 
     Example: `mmatune promote dataset2-20260101-120000`
     """
+    from tuning.metric import recorded_metric
     from tuning.registry.versions import promote_version, resolve
 
     confirmation = _confirmation(study)
     name, number = confirmation["model"]["model"], int(confirmation["model"]["version"])
-    if "fresh_auc" not in resolve(f"{name}/{number}").tags:
+    tags = resolve(f"{name}/{number}").tags
+    if f"fresh_{recorded_metric(tags)}" not in tags:
         raise InputError(
             f"the confirmation of {study!r} was interrupted before {name}/{number} was marked",
             where="study",

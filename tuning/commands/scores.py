@@ -12,12 +12,19 @@ def show_scores(document: dict[str, Any]) -> None:
 
     Args:
         document: the one of `mmatune tune --json`, or at least its ``study``, ``dataset``,
-            ``protocol``, ``rows`` and ``fidelity``.
+            ``protocol``, ``metric``, ``rows`` and ``fidelity``; one of a version before 0.2.0 has
+            no ``metric``.
     """
+    from tuning.metric import AUC
     from tuning.record.fidelity import fidelity_line
     from tuning.record.leaderboard import leaderboard_table, verdict
 
     title = f"{document['study']}: {document['dataset']}, protocol {document['protocol']}"
-    console.print(leaderboard_table(document["rows"], title=f"{title}, development folds"))
-    console.print(verdict(document["rows"]))
-    console.print(fidelity_line(document["fidelity"]))
+    title, metric, rows = (
+        f"{title}, development folds",
+        document.get("metric", AUC),
+        document["rows"],
+    )
+    console.print(leaderboard_table(rows, title=title, metric=metric))
+    console.print(verdict(rows, metric))
+    console.print(fidelity_line(document["fidelity"], metric))

@@ -100,7 +100,9 @@ def _stop_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _mlflow_server(store: str, host: str, port: int, log: Path) -> Iterator[subprocess.Popen]:
+def _mlflow_server(
+    store: str, host: str, port: int, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """The running server; on leaving, it and every process it started are gone."""
     # By environment and not by argument, for a store's address may hold a password and anyone on
     # the machine can list arguments. No artifact proxy: runs name files under the home, which
@@ -134,7 +136,7 @@ def _mlflow_server(store: str, host: str, port: int, log: Path) -> Iterator[subp
         _end_group(process)
 
 
-def _end_group(process: subprocess.Popen) -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     """Ask all processes of the group to end, and make those that do not."""
     # A second Ctrl-C must not leave processes behind; this takes seconds at most.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -185,7 +187,7 @@ def _check_port(host: str, port: int) -> None:
         ) from None
 
 
-def _wait_until_healthy(process: subprocess.Popen, host: str, port: int, log: Path) -> None:
+def _wait_until_healthy(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
     import requests
 
     # A server on all addresses is asked on the loopback one.

@@ -1,4 +1,4 @@
-"""`mmatune study`: what studies there are, how one came out, looking on and stopping."""
+"""`mmatune study`: list studies, show how one came out, follow or stop one that runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuning.commands.remote import DashboardOption, follow_there, is_elsewhere
 from tuning.commands.scores import show_scores
 from tuning.console import JsonOption, console, print_json
 
-app = typer.Typer(help="List studies and show their leaderboards.", no_args_is_help=True)
+app = typer.Typer(help="List, show, follow and stop studies.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -21,6 +21,7 @@ def list_(as_json: JsonOption = False) -> None:
 
     Example: `mmatune study list`
     """
+    from tuning.metric import metric_label
     from tuning.record.studies import list_studies
 
     rows = list_studies()
@@ -33,14 +34,14 @@ def list_(as_json: JsonOption = False) -> None:
     table = Table()
     for column in ("study", "dataset", "protocol", "status"):
         table.add_column(column)
-    for column in ("trials", "best AUC"):
+    for column in ("trials", "best"):
         table.add_column(column, justify="right")
     for row in rows:
-        auc = "" if row["best_auc"] is None else f"{row['best_auc']:.4f}"
+        best = "" if row["best"] is None else f"{metric_label(row['metric'])} {row['best']:.4f}"
         columns = (row["name"], row["dataset"], row["protocol"], row["status"])
-        table.add_row(*columns, str(row["trials"]), auc)
+        table.add_row(*columns, str(row["trials"]), best)
     console.print(table)
-    console.print("Scores of different protocols or data sets cannot be compared.")
+    console.print("Scores of different protocols, metrics or data sets cannot be compared.")
 
 
 @app.command()
@@ -49,7 +50,7 @@ def stop(
     address: DashboardOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop a running study in order: what has ended stays recorded, `tune --resume` goes on.
+    """Stop a running study in order: ended trials stay recorded, `tune --resume` goes on with it.
 
     Example: `mmatune study stop demo-20260101-120000`
 
@@ -75,9 +76,9 @@ def watch(
     address: DashboardOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look on while a study runs that another terminal or laptop began, then show its scores.
+    """Follow a running study that another terminal or laptop started, then show its scores.
 
-    Ctrl-C ends the looking on, not the study.
+    Ctrl-C stops following; the study goes on.
 
     Example: `mmatune study watch demo-20260101-120000`
 
@@ -94,7 +95,7 @@ def watch(
 
 @app.command()
 def sync(as_json: JsonOption = False) -> None:
-    """Tell MLflow what studies wrote down while it was away, and close those whose driver died.
+    """Deliver to MLflow what studies recorded while it was away; close those whose driver died.
 
     Every new study does this first. Studies that are running are left alone.
 
@@ -102,7 +103,7 @@ def sync(as_json: JsonOption = False) -> None:
     """
     from tuning.record.study_folder import close_dead_studies
 
-    with console.status("telling MLflow ..."):
+    with console.status("delivering to MLflow ..."):
         closed = close_dead_studies()
     if as_json:
         print_json({"closed_runs": closed})
@@ -120,6 +121,7 @@ def show(
     Example: `mmatune study show demo-20260101-120000`
     """
     from tuning.commands.tune import show_addresses
+    from tuning.metric import recorded_metric
     from tuning.record.client import mlflow_client
     from tuning.record.fidelity import fidelity_audit
     from tuning.record.leaderboard import count_endings, leaderboard_rows
@@ -135,6 +137,7 @@ def show(
     runs = runs_of(client, experiment.experiment_id)
     document = {
         **{key: experiment.tags[key] for key in ("dataset", "data_hash", "protocol")},
+        "metric": recorded_metric(experiment.tags),
         "rows": leaderboard_rows(runs),
         "fidelity": fidelity_audit(client, runs),
     }

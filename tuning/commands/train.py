@@ -158,17 +158,19 @@ def _document(found: Repetition) -> dict[str, Any]:
 def _show(found: Repetition) -> None:
     from importlib.metadata import version
 
-    from tuning.ending import METRIC
+    from tuning.metric import metric_label
 
-    trial, (recorded, repeated) = found.trial, found.metrics[METRIC]
+    trial = found.trial
+    recorded, repeated = found.metrics[trial.metric]
     budget = trial.configuration.training.epochs
     console.print(
         f"{trial.name}: {trial.tags['dataset']}, protocol {trial.protocol.name}, seed {trial.seed},"
         f" epoch {trial.epoch} of {budget}",
         markup=False,
     )
-    console.print(f"  AUC recorded {recorded!r}")
-    console.print(f"  AUC repeated {repeated!r}")
+    label = metric_label(trial.metric)
+    console.print(f"  {label} recorded {recorded!r}")
+    console.print(f"  {label} repeated {repeated!r}")
     if found.identical:
         console.print(f"Identical to the last bit, in all {len(found.metrics)} metrics.")
         return

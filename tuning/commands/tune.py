@@ -222,6 +222,7 @@ def _document(result: StudyResult) -> dict[str, Any]:
         "dataset": plan.dataset.name,
         "data_hash": plan.dataset.content_hash,
         "protocol": plan.protocol.name,
+        "metric": plan.metric,
         "experiment_id": result.experiment_id,
         "run_id": result.run_id,
         "interrupted": result.interrupted,

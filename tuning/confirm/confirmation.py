@@ -24,7 +24,8 @@ from tuning.cluster.session import Resources, ray_session, trial_resources
 from tuning.confirm.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
 from tuning.confirm.tasks import OnSplit, measure_on_fresh_splits
 from tuning.console import console
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
+from tuning.metric import metric_beside, ranking_key
 from tuning.record.read_study import Candidate, FinishedStudy
 from tuning.record.study_folder import close_dead_studies, driving
 from tuning.registry.model_card import ModelCard, version_tags
@@ -90,7 +91,7 @@ class Confirmation:
         """Trials and baselines on the fresh splits as a table, best first.
 
         Columns as of `verdict.summary_row`: ``confirmed_auc`` is the mean over folds and splits,
-        ``standard_error`` its corrected one, ``optimism`` in AUC, ``seconds_per_fold``.
+        ``standard_error`` its corrected one.
         """
         import pandas as pd
 
@@ -110,6 +111,7 @@ class Confirmation:
             "dataset": study.dataset.name,
             "data_hash": study.dataset.content_hash,
             "protocol": study.protocol.name,
+            "metric": study.metric,
             "splits": self.plan.splits,
             "rows": self.rows,
             **asdict(self.verdict),
@@ -166,15 +168,21 @@ def _test_train_ratio(plan: ConfirmationPlan, part: DevelopmentPart) -> float:
 
 
 def _measured(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]) -> list[Measured]:
-    known = {one.name: one.development_auc for one in plan.candidates}
+    known = {one.name: one.development_score for one in plan.candidates}
+    metric = plan.study.metric
+
+    def of_folds(name: str, splits: list[OnSplit]) -> np.ndarray:
+        return np.array([fold[name] for split in splits for fold in split.folds])
+
     return [
         Measured(
             name=name,
             kind="trial" if name in known else "baseline",
-            auc=np.array([fold[METRIC] for split in splits for fold in split.folds]),
-            ap=np.array([fold["ap"] for split in splits for fold in split.folds]),
+            score=of_folds(metric, splits),
+            beside=of_folds(metric_beside(metric), splits),
             seconds=_median_seconds(splits),
-            development_auc=known.get(name),
+            development_score=known.get(name),
+            metric=metric,
         )
         for name, splits in on_splits.items()
     ]
@@ -223,7 +231,8 @@ def _open_and_register(
 ) -> Confirmation:
     study, record = plan.study, plan.study.record
     rows = [summary_row(one, ratio) for one in measured]
-    rows.sort(key=lambda row: -(row["confirmed_auc"] or 0))
+    confirmed, fresh = f"confirmed_{study.metric}", f"fresh_{study.metric}"
+    rows.sort(key=lambda row: ranking_key(row[confirmed]))
     by_name = {row["name"]: row for row in rows}
     sealed, opened, others = None, 0, list[str]()
     if study.protocol.sealed_fraction and not verdict.winning_baselines:
@@ -233,13 +242,11 @@ def _open_and_register(
         with console.status("scoring the sealed part ..."):
             sealed = sealed_scores(study, chosen.name, trained.probability, baseline)
     tags = {
-        "fresh_auc": repr(by_name[chosen.name]["confirmed_auc"]),
-        "fresh_auc_se": repr(by_name[chosen.name]["standard_error"]),
+        fresh: repr(by_name[chosen.name][confirmed]),
+        f"{fresh}_se": repr(by_name[chosen.name]["standard_error"]),
     }
     if sealed:
-        tags["confirmed_auc"] = repr(sealed[0].auc)
-        tags["confirmed_auc_low"] = repr(sealed[0].auc_low)
-        tags["confirmed_auc_high"] = repr(sealed[0].auc_high)
+        tags |= sealed[0].tags(study.metric)
     optimism = by_name[plan.candidates[0].name]["optimism"]
     _record_outcome(study, tags, verdict, optimism)
     with console.status("registering the model ..."):
@@ -285,8 +292,9 @@ def _registered(plan: ConfirmationPlan, chosen: Candidate, trained: FinalModel) 
         model=study.dataset.name,
         study=study.name,
         protocol=study.protocol,
-        development_auc=chosen.development_auc,
-        development_auc_sd=chosen.development_auc_sd,
+        metric=study.metric,
+        development_score=chosen.development_score,
+        development_sd=chosen.development_sd,
         training="Trained on all development associations for the configuration's full budget; the"
         " sealed part was not trained on.",
         configuration=chosen.configuration.dotted(),

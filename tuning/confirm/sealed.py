@@ -16,7 +16,9 @@ from model.evaluation.metrics import ranking_metrics
 from model.evaluation.protocols import Protocol, sealed_fold
 from model.evaluation.splits import association_groups
 from model.evaluation.statistics import bootstrap_intervals
+from tuning.metric import AP, AUC
 from tuning.record.read_study import FinishedStudy
+from tuning.record.studies import study_experiments
 
 OPENED, OPENED_AT = "sealed_opened", "sealed_opened_at"
 
@@ -34,7 +36,14 @@ class SealedScore:
     ap_high: float
 
     def document(self) -> dict[str, Any]:
+        """As JSON."""
         return asdict(self)
+
+    def tags(self, metric: str) -> dict[str, str]:
+        """What the record keeps of the study's metric; empty for one that has no interval."""
+        values = self.document()
+        keys = [f"{metric}{ending}" for ending in ("", "_low", "_high")]
+        return {f"confirmed_{key}": repr(values[key]) for key in keys if key in values}
 
 
 def record_opening(study: FinishedStudy) -> int:
@@ -59,7 +68,7 @@ def opened_by_others(study: FinishedStudy) -> list[str]:
     """Names of other studies that have opened these very sealed associations."""
     client, mine = study.record.client, study.record.tags
     names = []
-    for experiment in client.search_experiments():
+    for experiment in study_experiments(client):
         same = all(experiment.tags.get(k) == mine[k] for k in ("data_hash", "protocol", "seed"))
         if same and experiment.name != study.name:
             runs = client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
@@ -96,7 +105,7 @@ def _scorer(
         held_out, unknown = at(fold.held_out), at(fold.ranked_against)
         point = ranking_metrics(held_out, unknown, threshold=None, balance=fold.balance)
         interval = bootstrap_intervals(held_out, unknown, sealed_groups, balance=fold.balance)
-        return SealedScore(name, point["auc"], *interval["auc"], point["ap"], *interval["ap"])
+        return SealedScore(name, point[AUC], *interval[AUC], point[AP], *interval[AP])
 
     return score
 

@@ -1,4 +1,4 @@
-"""What the confirmation has Ray do: train configurations and baselines on fresh splits."""
+"""The Ray tasks of a confirmation: train configurations and baselines on fresh splits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure_on_fresh_splits(
 
     Args:
         seeds: one for each split: it fixes the partition and the training.
-        progress: is told how many tasks of how many are done.
+        progress: called with how many tasks are done, and how many there are.
 
     Returns:
         Per name one result per split, in the order of ``seeds``.

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from ray.dashboard.modules.job.pydantic_models import JobDetails
     from ray.job_submission import JobSubmissionClient
 
-_TICK = 0.5  # seconds between two drawings
-_RETRY = 2.0  # seconds between two connections
-_SILENCE = 60.0  # seconds without a line, after which the head is asked whether it is there
-_PATIENCE = 600.0  # seconds that a lost connection is tried again
+REDRAW_S = 0.5  # between two drawings of the table, or two questions whether a job has ended
+RECONNECT_EVERY_S = 2.0
+RECONNECT_TIMEOUT_S = 600.0  # a connection that is lost for so long is given up
+SILENCE_TIMEOUT_S = 60.0  # without a line of the log for so long, ask whether the head is there
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def stop(address: str, study: str) -> None:
             )
         client.stop_job(str(job.submission_id))
         while not client.get_job_status(str(job.submission_id)).is_terminal():
-            time.sleep(_TICK)
+            time.sleep(REDRAW_S)
 
 
 async def _until_the_end(
@@ -120,7 +120,7 @@ async def _until_the_end(
 
     broken = (OSError, RuntimeError, aiohttp.ClientError, requests.RequestException)
     drawing = asyncio.create_task(_draw(replay))
-    lost: float | None = None  # since when nobody answers
+    lost: float | None = None  # time since which nobody answers
     ended = False
     try:
         while True:
@@ -137,9 +137,10 @@ async def _until_the_end(
                 if lost is None:
                     lost = time.monotonic()
                     console.print("The connection is lost; the study goes on. Trying again ...")
-                elif time.monotonic() - lost > _PATIENCE:
+                elif time.monotonic() - lost > RECONNECT_TIMEOUT_S:
+                    minutes = f"{RECONNECT_TIMEOUT_S / 60:.0f} minutes"
                     raise InputError(
-                        f"no connection for {_PATIENCE / 60:.0f} minutes; the study goes on",
+                        f"no connection for {minutes}; the study goes on",
                         where=WHERE,
                         hint="open the tunnel again, then `mmatune study watch`",
                     ) from error
@@ -153,21 +154,21 @@ async def _until_the_end(
                 if details.status.is_terminal():
                     if whole or ended:
                         return details
-                    ended = True  # once more: the end of the log is what matters most
-            await asyncio.sleep(_RETRY)
+                    ended = True  # read once more, or the end of the log may be missing
+            await asyncio.sleep(RECONNECT_EVERY_S)
     finally:
         drawing.cancel()
 
 
 async def _read(client: JobSubmissionClient, job: str, log: JobLog, replay: Replay) -> bool:
-    """Read the log from where it was left until it ends, which is true, or has nothing new."""
+    """Read what is new in the log; true at its end, false where no line came for a while."""
     loop = asyncio.get_running_loop()
     seen, position = log.size, 0
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_SILENCE) as silence:
-            # Ray tells the log from its beginning.
+        async with asyncio.timeout(SILENCE_TIMEOUT_S) as silence:
+            # Ray sends the log from its beginning, so what was read before is skipped.
             async for chunk in client.tail_job_logs(job):
-                silence.reschedule(loop.time() + _SILENCE)
+                silence.reschedule(loop.time() + SILENCE_TIMEOUT_S)
                 for event in log.feed(chunk[max(0, seen - position) :]):
                     replay.see(event)
                 position += len(chunk)
@@ -178,4 +179,4 @@ async def _read(client: JobSubmissionClient, job: str, log: JobLog, replay: Repl
 async def _draw(replay: Replay) -> None:
     while True:
         replay.table.refresh()
-        await asyncio.sleep(_TICK)
+        await asyncio.sleep(REDRAW_S)

@@ -1,4 +1,4 @@
-"""A study watched from beside its driver: its record, replayed into the live table."""
+"""Follow a study from outside its driver: its record is replayed into the live table."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
 from tuning.live import LiveTable
-from tuning.record.spool import events_from
+from tuning.metric import recorded_metric
+from tuning.record.events import events_from
 
-_SECONDS = 0.5  # between two looks
+_POLL_S = 0.5  # between two readings of the record
 
 
 class Replay:
-    """Draws a study's live table from the events of its record, in whatever process they arrive."""
+    """Draws a study's live table from the events of its record, in any process."""
 
     def __init__(self, study: str) -> None:
         self.table = LiveTable(study)
@@ -22,7 +23,7 @@ class Replay:
         self._started: float | None = None
 
     def see(self, event: Mapping[str, Any]) -> None:
-        """One event, see `tuning/record/recorder.py`; they come in the order they were written."""
+        """Take in one event of `tuning/record/events.py`; they come in the order of the file."""
         if event["kind"] == "open":
             self._open(event)
         elif event["run"] in self.table.rows:
@@ -35,6 +36,7 @@ class Replay:
     def _open(self, event: Mapping[str, Any]) -> None:
         if self._started is None:
             self._started = self.table.started = event["time"] / 1000
+        self.table.metric = recorded_metric(event["tags"])
         name = event["tags"]["mlflow.runName"]
         if event["tags"]["kind"] == "baseline":
             self._baselines[event["run"]] = name
@@ -43,8 +45,8 @@ class Replay:
 
     def _see_trial(self, event: Mapping[str, Any]) -> None:
         values = event.get("values", {})
-        if event["kind"] == "metrics" and METRIC in values:
-            self.table.report(event["run"], {"epoch": event["step"], METRIC: values[METRIC]})
+        if event["kind"] == "metrics" and self.table.metric in values:
+            self.table.report(event["run"], {"epoch": event["step"], **values})
         elif event["kind"] == "reopen":
             self.table.rows[event["run"]]["status"] = "running"
         elif event["kind"] == "delete":
@@ -53,17 +55,18 @@ class Replay:
             self.table.end(event["run"], Ending(values["status"]))
 
     def _see_baseline(self, event: Mapping[str, Any]) -> None:
-        auc = event.get("values", {}).get(METRIC)
-        if event["kind"] == "metrics" and auc is not None:
+        score = event.get("values", {}).get(self.table.metric)
+        if event["kind"] == "metrics" and score is not None:
             best = self.table.to_beat
-            if best is None or auc > best[1]:
-                self.table.to_beat = (self._baselines[event["run"]], auc)
+            if best is None or score > best[1]:
+                self.table.to_beat = (self._baselines[event["run"]], score)
 
     def _see_study(self, event: Mapping[str, Any]) -> None:
         if event["kind"] == "params" and "trials" in event["values"]:
             self.table.trials = int(event["values"]["trials"])
         elif event["kind"] == "reopen":
-            # Another driver goes on. What the last one left running nobody had written down.
+            # Another driver goes on with the study. The last one died before it could record how
+            # the trials that it left running had ended.
             self._started = None
             for row in self.table.rows.values():
                 if row["status"] == "running":
@@ -81,11 +84,11 @@ def watch_driver(study: str) -> None:
     end = 0
     with replay.table:
         while True:
-            driven = is_driven(study)  # before the look, which so misses nothing
+            driven = is_driven(study)  # asked before reading, so that no last event is missed
             for event, position in events_from(spool_folder(study), end):
                 replay.see(event)
                 end = position
             replay.table.refresh()
             if not driven:
                 return
-            time.sleep(_SECONDS)
+            time.sleep(_POLL_S)

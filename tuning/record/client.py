@@ -1,4 +1,4 @@
-"""The one way this project reaches MLflow: quiet, quick to give up, and made once.
+"""The only place that connects to MLflow: no log noise, short timeouts.
 
 `import mlflow` takes seconds, so it happens inside functions; and some of its settings are read
 when it is imported, so whoever needs mlflow asks `mlflow_client` first.
@@ -6,20 +6,22 @@ when it is imported, so whoever needs mlflow asks `mlflow_client` first.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from model.errors import InputError
 from tuning.home import artifact_root, home, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+# A value of an address's query that is to stay hidden, such as `?password=...` of PostgreSQL.
+_SECRET = re.compile(r"([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=)[^&#]*", re.IGNORECASE)
 
 # Defaults only: what the user has set in the environment wins.
 ENVIRONMENT_DEFAULTS = {
@@ -62,12 +64,23 @@ def mlflow_client() -> MlflowClient:
         ) from error
 
 
+def all_pages(search: Callable[..., Any], *arguments: Any, **options: Any) -> Iterator[Any]:
+    """Everything that one of the client's searches finds, however many pages it answers with."""
+    token = None
+    while True:
+        page = search(*arguments, **options, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
 def _be_quiet() -> None:
     for name, value in ENVIRONMENT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     # MLflow reads its level when it is imported, and Ray Tune may have imported it before.
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
-    # It logs the traceback of every error of a database that it raises too.
+    # It logs a traceback for every database error, and raises the error as well.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
@@ -82,7 +95,7 @@ def make_embedded_store() -> None:
     database = home() / "mlflow.db"
     if tracking_uri() != f"sqlite:///{database}":
         return
-    with _locked(home() / "mlflow.db.lock"):
+    with FileLock(home() / "mlflow.db.lock"):
         if database.exists():
             return
         draft = database.with_name("mlflow.db.draft")
@@ -99,19 +112,35 @@ def make_embedded_store() -> None:
 
 
 def hide_password(uri: str) -> str:
-    """The address as it may be shown: without the user and password it may hold."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    """The address as it may be shown: ``***`` in place of user, password and secret of a query."""
+    return _SECRET.sub(r"\1***", _replace_credentials(uri, "***@"))
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def without_credentials(uri: str) -> str:
+    """The address without user and password."""
+    return _replace_credentials(uri, "")
+
+
+def _replace_credentials(uri: str, shown: str) -> str:
+    """Replace what stands between ``//`` and the host.
+
+    SQLAlchemy's parser decides whether there are credentials, for it allows a "/" in a password.
+    They are then cut from the text itself, up to the last "@": SQLAlchemy's own rendering shows
+    what follows the first "@" of a password, and writes the rest of the address anew.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(uri)
+        has_credentials = url.username is not None or url.password is not None
+    except (ArgumentError, ValueError):  # not an address, or one with a port that is no number
+        has_credentials = True
+    return re.sub(r"//.*@", f"//{shown}", uri, flags=re.DOTALL) if has_credentials else uri
 
 
 def _check_server(uri: str) -> None:
-    """One quick question first: a client would retry, and blame the retries instead of the address.
+    """Ask the server once: a client would retry for long, and its error would not name the address.
 
     Any answer will do: a server may ask for a password, or have its health page elsewhere.
     """

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.schema import Schedule
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
+from tuning.metric import AUC, metric_label, metric_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,7 +20,7 @@ _FEWEST = 3  # two trials correlate perfectly, one way or the other
 
 
 def fidelity_audit(client: MlflowClient, runs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rank correlation between each rung and the final AUC over a study's full-budget trials.
+    """Rank correlation between each rung and the final score over a study's full-budget trials.
 
     Args:
         runs: all runs of the study.
@@ -27,12 +28,12 @@ def fidelity_audit(client: MlflowClient, runs: Sequence[Any]) -> list[dict[str, 
     Returns:
         As `rank_correlations`; empty where the study left no search space.
     """
-    rungs = _rungs(client, runs)
+    rungs, metric = _rungs(client, runs), metric_of(runs)
     curves = []
     for run in runs:
         tags = run.data.tags
         if rungs and tags.get("kind") == "trial" and tags.get("status") == Ending.FINISHED:
-            history = client.get_metric_history(run.info.run_id, METRIC)
+            history = client.get_metric_history(run.info.run_id, metric)
             curves.append({point.step: point.value for point in history})
     return rank_correlations(curves, rungs)
 
@@ -77,8 +78,12 @@ def rank_correlations(
     return audit
 
 
-def fidelity_line(audit: Sequence[Mapping[str, Any]]) -> str:
-    """The audit as one line for people."""
+def fidelity_line(audit: Sequence[Mapping[str, Any]], metric: str = AUC) -> str:
+    """The audit as one line for people.
+
+    Args:
+        metric: that the study maximises.
+    """
     if not audit:
         return "Fidelity: this study has no rungs to audit."
     parts = []
@@ -91,7 +96,8 @@ def fidelity_line(audit: Sequence[Mapping[str, Any]]) -> str:
         else:
             said = f"{correlation:+.2f} ({trials} trials)"
         parts.append(f"epoch {rung['epoch']} {said}")
-    return "Fidelity, rank correlation of a rung with the final AUC: " + ", ".join(parts)
+    final = f"the final {metric_label(metric)}"
+    return f"Fidelity, rank correlation of a rung with {final}: " + ", ".join(parts)
 
 
 def _rungs(client: MlflowClient, runs: Sequence[Any]) -> list[int]:

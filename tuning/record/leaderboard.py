@@ -13,6 +13,7 @@ from rich.table import Table
 from model.errors import InputError
 from model.evaluation.metrics import METRICS
 from tuning.ending import Ending
+from tuning.metric import AUC, metric_beside, metric_label, metric_of, ranking_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ _SHOWN = {"encoder.type": "encoder", "mask.rate": "mask", "degree_decoder.alpha"
 
 
 def leaderboard_rows(runs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rows from a study's MLflow runs, best AUC first.
+    """Rows from a study's MLflow runs, best first by the metric that the study maximises.
 
     Only trials that reached their full budget are ranked: the score of one that was stopped early
     is not its score. Keys: ``name``, ``kind`` ("trial" or "baseline"), each metric and its
@@ -36,11 +37,12 @@ def leaderboard_rows(runs: Sequence[Any]) -> list[dict[str, Any]]:
         if kind in ("trial", "baseline") and run.data.tags.get("status") == Ending.FINISHED:
             row = score_row(run.info.run_name, kind, run.data.metrics)
             rows.append({**row, "params": dict(run.data.params), "run_id": run.info.run_id})
-    return sorted(rows, key=lambda row: -row["auc"])
+    metric = metric_of(runs)
+    return sorted(rows, key=lambda row: ranking_key(row[metric]))
 
 
 def leaderboard_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows of a leaderboard as a table, best AUC first, its index the place from 1.
+    """The rows of a leaderboard as a table, in their order, its index the place from 1.
 
     Args:
         rows: of `leaderboard_rows`, or from a `StudyResult`.
@@ -101,12 +103,21 @@ def count_endings(runs: Sequence[Any]) -> dict[str, int]:
     return dict(Counter(run.data.tags.get("status", "running") for run in trials))
 
 
-def leaderboard_table(rows: Sequence[dict[str, Any]], *, title: str, top: int = 10) -> Table:
-    """The best trials, every baseline and the published settings as a table."""
+def leaderboard_table(
+    rows: Sequence[dict[str, Any]], *, title: str, metric: str = AUC, top: int = 10
+) -> Table:
+    """The best trials, every baseline and the published settings as a table.
+
+    Args:
+        rows: of `leaderboard_rows`.
+        metric: that the study maximises.
+        top: how many places to show whatever is there.
+    """
+    beside = metric_beside(metric)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True)
-    for column in ("AUC ± sd", "AP"):
+    for column in (f"{metric_label(metric)} ± sd", metric_label(beside)):
         table.add_column(column, justify="right", no_wrap=True)
     for column in _SHOWN.values():
         table.add_column(column)
@@ -118,31 +129,40 @@ def leaderboard_table(rows: Sequence[dict[str, Any]], *, title: str, top: int = 
         table.add_row(
             str(place),
             row["name"],
-            with_spread(row["auc"], row["auc_sd"]),
-            f"{row['ap']:.4f}",
+            with_spread(row[metric], row[f"{metric}_sd"]),
+            with_spread(row[beside], None),
             *(_short(row.get("params", {}).get(name)) for name in _SHOWN),
             style="yellow" if is_baseline else None,
         )
     return table
 
 
-def with_spread(mean: float, sd: float | None) -> str:
-    """A mean and its sd over folds, which a single fold has none of."""
+def with_spread(mean: float | None, sd: float | None) -> str:
+    """A mean and its sd over folds; a single fold has no sd, and not every row has each metric."""
+    if mean is None:
+        return "–"
     return f"{mean:.4f}" if sd is None else f"{mean:.4f} ± {sd:.4f}"
 
 
-def verdict(rows: Sequence[dict[str, Any]]) -> str:
-    """One sentence: does the best trial beat the best baseline on these folds?"""
-    trials = [row for row in rows if row["kind"] == "trial"]
-    baselines = [row for row in rows if row["kind"] == "baseline"]
+def verdict(rows: Sequence[dict[str, Any]], metric: str = AUC) -> str:
+    """One sentence: does the best trial beat the best baseline on these folds?
+
+    Args:
+        rows: of `leaderboard_rows`.
+        metric: that the study maximises.
+    """
+    scored = [row for row in rows if row[metric] is not None]
+    trials = [row for row in scored if row["kind"] == "trial"]
+    baselines = [row for row in scored if row["kind"] == "baseline"]
     if not trials or not baselines:
         return "nothing to compare: no trial reached its full budget"
     trial, baseline = trials[0], baselines[0]
-    difference = trial["auc"] - baseline["auc"]
+    difference, label = trial[metric] - baseline[metric], metric_label(metric)
     if difference > 0:
-        return f"{trial['name']} is {difference:.4f} AUC above {baseline['name']} on these folds."
+        better = f"{trial['name']} is {difference:.4f} {label} above {baseline['name']}"
+        return f"{better} on these folds."
     return (
-        f"A baseline wins: {baseline['name']} is {-difference:.4f} AUC above {trial['name']}."
+        f"A baseline wins: {baseline['name']} is {-difference:.4f} {label} above {trial['name']}."
         " Use it, or search further."
     )
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from model.data.catalogue import NAMES
-from tuning.ending import METRIC
 from tuning.record.leaderboard import PUBLISHED, verdict
 from tuning.record.views import CONFIRMED, LEADERBOARD, TRIALS, view_path
 
@@ -37,16 +36,18 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
         trial = winner["name"].removesuffix(PUBLISHED)
         done.append(f"mmatune train{data} --from-run {plan.name}/{trial}")
     commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
+    outcome = verdict(rows, plan.metric) if rows else "It has not ended yet."
     # The links come first: of a long note the page shows the beginning.
     return f"""\
 {_links(experiment_id)}{_pair(experiment_id, rows)}
 
 Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \
-**{plan.space_name}**, {plan.trials} trials. {verdict(rows) if rows else "It has not ended yet."}
+**{plan.space_name}**, {plan.trials} trials. {outcome}
 
-**What `{METRIC}` says.** {plan.protocol.meaning} It is the mean over the development folds, and \
-the search chose by it, so the best one is optimistic. Only trials that reached their full budget \
-are ranked, beside baselines on the same folds. No score of another protocol or data set compares.
+**What `{plan.metric}` says.** {plan.protocol.meaning} It is the mean over the development folds, \
+and the search chose by it, so the best one is optimistic. Only trials that reached their full \
+budget are ranked, beside baselines on the same folds. No score of another protocol or data set \
+compares.
 
 **Under Artifacts**: `report.html`, `leaderboard.json`, `folds.json` (which pairs each fold trains \
 on and ranks), `protocol.json`, `search_space.json`.

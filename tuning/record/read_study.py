@@ -13,6 +13,7 @@ from model.data.datasets import AssociationDataset
 from model.errors import InputError
 from model.evaluation.protocols import Protocol
 from model.network.autoencoder import Configuration
+from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
 from tuning.record.leaderboard import leaderboard_rows
 from tuning.record.recorder import StudyRecord, runs_of
@@ -20,28 +21,44 @@ from tuning.record.recorder import StudyRecord, runs_of
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_OWN_TAGS = ("study", "dataset", "data_hash", "protocol", "space", "seed", "mmatune_version")
+_OWN_TAGS = (
+    "study",
+    "dataset",
+    "data_hash",
+    "protocol",
+    "space",
+    "metric",
+    "seed",
+    "mmatune_version",
+)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A full-budget trial of the study. The AUC is its mean over the development folds."""
+    """A full-budget trial of the study.
+
+    Its development score is the mean of the study's metric over the development folds.
+    """
 
     name: str
     run_id: str
     configuration: Configuration
-    development_auc: float
-    development_auc_sd: float | None
+    development_score: float
+    development_sd: float | None
 
 
 @dataclass(frozen=True)
 class FinishedStudy:
-    """A study, the data it was made on, and its full-budget trials, best first."""
+    """A study, the data it was made on, and its full-budget trials, best first.
+
+    ``metric`` is what it maximised, one of `METRICS`.
+    """
 
     name: str
     dataset: AssociationDataset
     protocol: Protocol
     seed: int
+    metric: str
     record: StudyRecord
     candidates: tuple[Candidate, ...]
 
@@ -66,14 +83,15 @@ def read_study(
         raise InputError(f"there is no study {name!r}", where="study", hint=hint)
     tags = {key: experiment.tags[key] for key in _OWN_TAGS if key in experiment.tags}
     runs = runs_of(client, experiment.experiment_id)
+    metric = recorded_metric(experiment.tags)
     own = next((run for run in runs if run.data.tags.get("kind") == "study"), None)
     candidates = tuple(
         Candidate(
             name=row["name"],
             run_id=row["run_id"],
             configuration=configuration_from_params(row["params"]),
-            development_auc=row["auc"],
-            development_auc_sd=row["auc_sd"],
+            development_score=row[metric],
+            development_sd=row[f"{metric}_sd"],
         )
         for row in leaderboard_rows(runs)
         if row["kind"] == "trial"
@@ -89,6 +107,7 @@ def read_study(
         dataset=dataset or recorded_dataset(tags, data, data_dir, option="--data"),
         protocol=recorded_protocol(client, own.info.run_id),
         seed=int(tags["seed"]),
+        metric=metric,
         record=StudyRecord(client, experiment.experiment_id, own.info.run_id, tags),
         candidates=candidates,
     )

@@ -11,13 +11,19 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
 from model.evaluation.metrics import METRICS
-from tuning.ending import METRIC, Ending
-from tuning.record.spool import Spool, apply, pending
+from tuning.ending import Ending
+from tuning.metric import recorded_metric
+from tuning.record.client import all_pages
+from tuning.record.delivery import deliver_one
+from tuning.record.events import pending
+from tuning.record.spool import Spool
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,9 +37,23 @@ _MLFLOW_STATUS = {
 }
 NOTE = "mlflow.note.content"  # tag that MLflow shows as a description; markdown
 _TIMES = ("seconds", "device_seconds", "setup_seconds")
-# On the study's own run: the best of the full-budget trials so far, the best of the baselines.
-BEST, TO_BEAT = "best_auc", "baseline_auc"
-_CURVES = (*METRICS, *(f"{name}_sd" for name in METRICS), "loss", *_TIMES, BEST, TO_BEAT)
+
+
+def best_curve(metric: str) -> str:
+    """Of the study's own run: the best score of the full-budget trials so far."""
+    return f"best_{metric}"
+
+
+def baseline_curve(metric: str) -> str:
+    """Of the study's own run: the best score of the baselines."""
+    return f"baseline_{metric}"
+
+
+@cache
+def _curves() -> list[str]:
+    """Everything that a report may hold and the record keeps."""
+    named = [(name, f"{name}_sd", best_curve(name), baseline_curve(name)) for name in METRICS]
+    return [*chain.from_iterable(named), "loss", *_TIMES]
 
 
 class StudyRecord:
@@ -44,8 +64,8 @@ class StudyRecord:
         experiment_id: the study's experiment.
         run_id: the study's own run, parent of all others.
         tags: put on every run, so that each can be understood and found alone.
-        spool: keeps what is written on disk and tells MLflow beside the study; without one MLflow
-            is told at once.
+        spool: keeps events on disk and delivers them to MLflow from a thread; without one they are
+            delivered at once.
     """
 
     def __init__(
@@ -78,7 +98,7 @@ class StudyRecord:
         Args:
             artifact_location: folder of the experiment's artifacts on the embedded store, None
                 where a server keeps them.
-            spool: folder of the events that follow, see `tuning/record/spool.py`.
+            spool: folder of the events that follow, see `tuning/record/events.py`.
         """
         location = artifact_location.as_uri() if artifact_location else None
         experiment_id = client.create_experiment(study, artifact_location=location, tags=dict(tags))
@@ -92,12 +112,12 @@ class StudyRecord:
     def open_child(
         self, kind: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str] | None = None
     ) -> str:
-        """Start the run of a trial or a baseline; what the other methods know it by."""
+        """Start the run of a trial or a baseline; the key that the other methods take."""
         tags = {
             **self.tags,
             **(tags or {}),
             **_origin(),
-            NOTE: _note(self.tags.get("study", ""), kind, name),
+            NOTE: _note(self.tags, kind, name),
             "kind": kind,
             "mlflow.runName": name,
             "mlflow.parentRunId": self.run_id,
@@ -107,11 +127,11 @@ class StudyRecord:
         return self._write(event)
 
     def reopen(self, run: str) -> None:
-        """Go on with a run that had ended, because its driver had."""
+        """Set a run that ended with its driver back to running."""
         self._write({"kind": "reopen", "run": run})
 
     def delete(self, run: str) -> None:
-        """Take a run out of the record; MLflow keeps it among the deleted ones until its `gc`."""
+        """Delete a run; MLflow keeps deleted runs until its `gc`."""
         self._write({"kind": "delete", "run": run})
 
     def log_params(self, run: str, params: Mapping[str, Any]) -> None:
@@ -123,7 +143,7 @@ class StudyRecord:
         """Every metric of a report, with the epoch as step; NaN is left out."""
         values = {
             name: float(result[name])
-            for name in _CURVES
+            for name in _curves()
             if name in result and result[name] == result[name]
         }
         event = {"kind": "metrics", "run": run, "step": step, "time": _now(), "values": values}
@@ -151,20 +171,20 @@ class StudyRecord:
         self._write({"kind": "close", "run": run, "status": _MLFLOW_STATUS[ended], "time": _now()})
 
     def wait(self, seconds: float) -> None:
-        """Until MLflow knows everything.
+        """Wait until MLflow has everything.
 
         Args:
             seconds: to wait without any progress.
 
         Raises:
-            InputError: it does not answer for so long; what it was not told stays on disk.
+            InputError: it did not answer for so long; what it does not have stays on disk.
         """
         if self.spool and not self.spool.drain(seconds):
             raise InputError(
-                f"MLflow was not told all of it: {pending(self.spool.folder)} bytes of the record"
+                f"MLflow does not have all of the record: {pending(self.spool.folder)} bytes of it"
                 f" wait on disk ({type(self.spool.problem).__name__})",
                 where=f"study {self.tags.get('study')}",
-                hint="once the server answers, `mmatune study sync` tells it the rest",
+                hint="once the server answers, `mmatune study sync` delivers the rest",
             ) from self.spool.problem
 
     def close_leftovers(self, reason: str) -> int:
@@ -176,13 +196,14 @@ class StudyRecord:
         return len(open_runs)
 
     def _write(self, event: dict[str, Any]) -> str:
-        """Its run, by the name that later events have to use."""
+        """Keep or deliver an event; the name by which later events have to call its run."""
+        run: str = event["run"]
         if self.spool:
             self.spool.append(event)
-            return str(event["run"])
+            return run
         runs: dict[str, str] = {}
-        apply(self.client, self.experiment_id, event, runs)
-        return runs.get(event["run"], event["run"])
+        deliver_one(self.client, self.experiment_id, event, runs)
+        return runs.get(run, run)
 
 
 def _origin() -> dict[str, str]:
@@ -194,12 +215,13 @@ def _origin() -> dict[str, str]:
     return {"mlflow.user": user, "mlflow.source.name": "mmatune", "mlflow.source.type": "LOCAL"}
 
 
-def _note(study: str, kind: str, name: str) -> str:
+def _note(study_tags: Mapping[str, str], kind: str, name: str) -> str:
     """What is said on the page of a trial, a baseline, or a configuration on fresh splits."""
+    study, metric = study_tags.get("study", ""), recorded_metric(study_tags)
     if kind == "trial":
         number = name.partition(" ")[0]  # without "(published)"
         return (
-            f"A configuration of the study {study}. `{METRIC}` is the mean over its development"
+            f"A configuration of the study {study}. `{metric}` is the mean over its development"
             " folds at the last epoch: final where the tag `status` is finished, that of a rung"
             " where it is stopped early.\n\n**Again, the same to the last bit**\n\n"
             f"    mmatune train --from-run {study}/{number}\n"
@@ -220,13 +242,5 @@ def _now() -> int:
 
 def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> list[Any]:
     """The runs of a study, oldest first; ``where`` is a filter in MLflow's language."""
-    runs: list[Any] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment_id], where, order_by=["attributes.start_time ASC"], page_token=token
-        )
-        runs.extend(page)
-        token = page.token
-        if not token:
-            return runs
+    order = ["attributes.start_time ASC"]
+    return list(all_pages(client.search_runs, [experiment_id], where, order_by=order))

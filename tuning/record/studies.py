@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tuning.ending import METRIC, Ending
-from tuning.record.client import mlflow_client
+from tuning.ending import Ending
+from tuning.metric import AUC, recorded_metric
+from tuning.record.client import all_pages, mlflow_client
 from tuning.record.leaderboard import count_endings, leaderboard_rows
 from tuning.record.recorder import runs_of
 
@@ -26,9 +27,10 @@ def outcome_tags(runs: Sequence[Any]) -> dict[str, str]:
 def list_studies() -> list[dict[str, Any]]:
     """One row for each study, newest first.
 
-    Keys: ``name``, ``dataset``, ``protocol``, ``status``, ``trials``, ``best_auc`` (None where no
-    trial reached its full budget), ``experiment_id``. Of a study that came to its end only its own
-    run is read.
+    Keys: ``name``, ``dataset``, ``protocol``, ``status``, ``trials``, ``metric`` (what the study
+    maximises), ``best`` (its highest value; None where no trial reached its full budget),
+    ``best_auc`` (the same; None for a study of another metric), ``experiment_id``. Of a study that
+    came to its end only its own run is read.
     """
     client = mlflow_client()
     experiments = study_experiments(client)
@@ -38,14 +40,7 @@ def list_studies() -> list[dict[str, Any]]:
 
 def study_experiments(client: MlflowClient) -> list[Any]:
     """Experiments that are studies, newest first; a shared server has others too."""
-    found: list[Any] = []
-    token = None
-    while True:
-        page = client.search_experiments(page_token=token)
-        found.extend(one for one in page if "study" in one.tags)
-        token = page.token
-        if not token:
-            return found
+    return [one for one in all_pages(client.search_experiments) if "study" in one.tags]
 
 
 def _own_runs(client: MlflowClient, experiment_ids: list[str]) -> dict[str, Any]:
@@ -60,19 +55,22 @@ def _own_runs(client: MlflowClient, experiment_ids: list[str]) -> dict[str, Any]
 
 def _row(client: MlflowClient, experiment: Any, own: Any | None) -> dict[str, Any]:
     status = own.data.tags.get("status", "running") if own else "running"
+    metric = recorded_metric(experiment.tags)
     if own and status == Ending.FINISHED and ENDINGS in own.data.tags:
         trials = sum(json.loads(own.data.tags[ENDINGS]).values())
-        best = own.data.metrics.get(METRIC)
+        best = own.data.metrics.get(metric)
     else:
         runs = runs_of(client, experiment.experiment_id, "tags.kind = 'trial'")
         trials = sum(count_endings(runs).values())
-        best = next((row[METRIC] for row in leaderboard_rows(runs)), None)
+        best = next((row[metric] for row in leaderboard_rows(runs)), None)
     return {
         "name": experiment.name,
         "dataset": experiment.tags["dataset"],
         "protocol": experiment.tags["protocol"],
         "status": status,
         "trials": trials,
-        "best_auc": best,
+        "metric": metric,
+        "best": best,
+        "best_auc": best if metric == AUC else None,
         "experiment_id": experiment.experiment_id,
     }

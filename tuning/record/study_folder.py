@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
+from filelock import FileLock, Timeout
 from optuna.trial import TrialState
 
 from model.errors import InputError
 from tuning.home import home, optuna_storage_url, study_folder
 from tuning.record.client import mlflow_client
+from tuning.record.delivery import deliver
 from tuning.record.recorder import StudyRecord
-from tuning.record.spool import tell
 
-_GRACE = 15.0  # seconds that an interrupted study waits for the tracking server
+FLUSH_TIMEOUT_S = 15.0  # an interrupted study waits so long for a tracking server that is away
+_LOCK_TIMEOUT_S = 1.0  # `is_driven` of another process holds the lock for an instant
 
 
 @contextmanager
 def driving(study: str, *, resumed: bool = False) -> Iterator[None]:
-    """Drive a study: hold its lock, and leave no run and no trial of it open, whatever happens.
+    """Drive a study: hold its lock, and at the end close every run and trial that is still open.
 
-    However this process ends, the kernel gives the lock back. The lock file goes only once
-    everything is closed, so one that nobody holds marks a study whose driver died.
+    The kernel releases the lock however this process ends. The lock file is removed only once
+    everything is closed, so a lock file that nobody holds marks a study whose driver died.
 
     Args:
-        resumed: the study has begun before: MLflow is told what it was not told of it.
+        resumed: the study has begun before, so deliver first what MLflow was not told of it.
 
     Raises:
         InputError: another process drives the study.
     """
     path = _lock_file(study_folder(study))
-    with open(path, "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            hint = "wait for it, or choose another name"
-            raise InputError("another process runs it", where=f"study {study}", hint=hint) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    try:
+        lock = FileLock(path).acquire(timeout=_LOCK_TIMEOUT_S)
+    except Timeout:
+        hint = "wait for it, or choose another name"
+        raise InputError("another process runs it", where=f"study {study}", hint=hint) from None
+    with lock:
+        path.write_text(str(os.getpid()), encoding="utf-8")  # for `stop_driver`
         try:
             if resumed:
-                _tell_the_rest(study)
+                _deliver_rest(study)
             yield
         finally:
             _close(study, "the study ended early")
@@ -55,29 +54,27 @@ def driving(study: str, *, resumed: bool = False) -> Iterator[None]:
 
 
 def spool_folder(study: str) -> Path:
-    """Where a study's record waits to be told to MLflow."""
+    """Folder of the events of a study's record."""
     return study_folder(study) / "record"
 
 
 @contextmanager
-def told_in_the_end(record: StudyRecord) -> Iterator[None]:
-    """However the study ends, MLflow is told what it did, unless it does not answer for a while."""
+def flush_on_exit(record: StudyRecord) -> Iterator[None]:
+    """Deliver the record when the study ends, however it ends; give up where MLflow is away."""
     assert record.spool is not None
     try:
         yield
-        record.wait(_GRACE)
+        record.wait(FLUSH_TIMEOUT_S)
     finally:
-        record.spool.drain(_GRACE)
+        record.spool.drain(FLUSH_TIMEOUT_S)
         record.spool.stop()
 
 
 def close_dead_studies(*, but: str | None = None) -> int:
     """Close the runs and trials of studies whose driver died; how many runs that were.
 
-    First MLflow is told what it was not told of them.
-
-    Only studies driven from this home are looked at: whether one is alive elsewhere cannot be told
-    from here.
+    What MLflow was not told of them is delivered first. Only studies that were driven from this
+    home are seen: nothing here says whether a driver on another machine is alive.
 
     Args:
         but: a study to leave as it is.
@@ -94,17 +91,17 @@ def close_dead_studies(*, but: str | None = None) -> int:
 def is_driven(study: str) -> bool:
     """Whether a process on this machine drives it."""
     path = _lock_file(home() / "studies" / study)
-    # Not made here: it may go between any two questions.
-    with suppress(FileNotFoundError), path.open("r+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    if not path.exists():
+        return False  # and a lock would create the file
+    try:
+        with FileLock(path, blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
 def stop_driver(study: str) -> None:
-    """Ask the process that drives a study to stop in order, as Ctrl-C does, and wait until it has.
+    """Interrupt the process that drives a study, as Ctrl-C does, and wait until it has ended.
 
     Raises:
         InputError: no process on this machine drives it.
@@ -128,17 +125,17 @@ def _close(study: str, reason: str) -> int:
         loaded = optuna.load_study(study_name=study, storage=storage)
         for trial in loaded.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             loaded.tell(trial.number, state=TrialState.FAIL)
-    record = _tell_the_rest(study)
+    record = _deliver_rest(study)
     return record.close_leftovers(reason) if record else 0
 
 
-def _tell_the_rest(study: str) -> StudyRecord | None:
-    """Tell MLflow what it was not told; None for a study that it does not know."""
+def _deliver_rest(study: str) -> StudyRecord | None:
+    """Deliver what MLflow was not told; None where MLflow does not know the study."""
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
-        return None  # it died before it had one, or tracks to another server
-    tell(spool_folder(study), client, experiment.experiment_id)
+        return None  # the driver died before it made one, or tracked to another server
+    deliver(spool_folder(study), client, experiment.experiment_id)
     return StudyRecord(client, experiment.experiment_id, "", {})
 
 

@@ -7,13 +7,14 @@ tag of the experiment, so every user's UI has it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
 from tuning.home import is_embedded, tracking_uri
 from tuning.libraries.mlflow_internals import SHARED_VIEW_TAG
+from tuning.metric import metric_beside, recorded_metric
+from tuning.record.client import without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,10 +24,6 @@ _SERVER = "http://127.0.0.1:5000"  # of `mmatune server`, unless it is told othe
 _AXES = 8  # of the parallel coordinates: names of more overlap
 _MIXED = "sampled_pairs.per_association"  # numbers and words: MLflow's chart leaves some runs out
 _FIRST_COLUMNS = ("attributes.`Run Name`", "runDateAndNestInfo")  # the UI's own
-_WIDTHS = {_FIRST_COLUMNS[0]: 230} | {
-    f"metrics.`{name}`": 90 for name in (METRIC, f"{METRIC}_sd", "ap", "seconds")
-}
-_COST = {"xaxis": "seconds", "yaxis": METRIC}
 
 
 def view_address(experiment_id: str, view: str, *, charts: bool = False) -> str:
@@ -35,7 +32,7 @@ def view_address(experiment_id: str, view: str, *, charts: bool = False) -> str:
     Args:
         charts: the runs' charts in place of their table.
     """
-    server = _SERVER if is_embedded() else re.sub(r"//[^/@]*@", "//", tracking_uri()).rstrip("/")
+    server = _SERVER if is_embedded() else without_credentials(tracking_uri()).rstrip("/")
     return f"{server}/{view_path(experiment_id, view, charts=charts)}"
 
 
@@ -48,19 +45,20 @@ def view_path(experiment_id: str, view: str, *, charts: bool = False) -> str:
 
 
 def set_views(client: MlflowClient, experiment_id: str, parameters: Sequence[str]) -> None:
-    """Write the study's views.
+    """Write the study's views, which show the metric that its experiment names.
 
     Args:
         parameters: searched ones by their dotted names, those to look at first in front.
     """
-    for key, (name, state) in _views(parameters).items():
+    metric = recorded_metric(client.get_experiment(experiment_id).tags)
+    for key, (name, state) in _views(metric, parameters).items():
         envelope = {"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)}
         client.set_experiment_tag(experiment_id, f"{SHARED_VIEW_TAG}{key}", json.dumps(envelope))
 
 
-def _views(parameters: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+def _views(metric: str, parameters: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Name and state of each view, by key; the state's fields are those of MLflow 3.17's UI."""
-    scores = [f"metrics.`{name}`" for name in (METRIC, f"{METRIC}_sd", "ap")]
+    scores = [f"metrics.`{name}`" for name in (metric, f"{metric}_sd", metric_beside(metric))]
     searched = [f"params.`{name}`" for name in parameters]
     status, rung, reason = (f"tags.`{name}`" for name in ("status", "rung", "reason"))
     seconds = "metrics.`seconds`"
@@ -71,45 +69,51 @@ def _views(parameters: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         LEADERBOARD: (
             "Leaderboard",
-            _view(ranked, [*scores, *searched, seconds], axes),
+            _view(metric, ranked, [*scores, *searched, seconds], axes),
         ),
         TRIALS: (
             "All trials",
-            _view("tags.kind = 'trial'", [*scores, seconds, *searched, status, rung, reason]),
+            _view(
+                metric,
+                "tags.kind = 'trial'",
+                [*scores, seconds, *searched, status, rung, reason],
+            ),
         ),
         CONFIRMED: (
             "Fresh splits, after mmatune confirm",
-            _view("tags.kind = 'confirm'", [*scores, *searched]),
+            _view(metric, "tags.kind = 'confirm'", [*scores, *searched]),
         ),
     }
 
 
-def _view(runs: str, columns: list[str], axes: Sequence[str] = ()) -> dict[str, Any]:
+def _view(metric: str, runs: str, columns: list[str], axes: Sequence[str] = ()) -> dict[str, Any]:
     """Best first; as a table, or as charts: parallel coordinates, then curves and what they cost.
 
     Args:
         runs: which, in MLflow's language.
         axes: parameters of the parallel coordinates; without any there are none.
     """
+    cost = {"xaxis": "seconds", "yaxis": metric}
     charts: list[dict[str, Any]] = [
-        {"type": "LINE", "metricKey": METRIC, "selectedMetricKeys": [METRIC], "xAxisKey": "step"}
+        {"type": "LINE", "metricKey": metric, "selectedMetricKeys": [metric], "xAxisKey": "step"}
         | {"lineSmoothness": 0, "useGlobalXaxisKey": True},
-        {"type": "SCATTER"} | {axis: {"key": key, "type": "METRIC"} for axis, key in _COST.items()},
+        {"type": "SCATTER"} | {axis: {"key": key, "type": "METRIC"} for axis, key in cost.items()},
     ]
     charts = [{**chart, "metricSectionId": "curves"} for chart in charts]
     sections = [{"uuid": "curves", "name": "Curves, and what they cost", "columns": 2}]
     if axes:
-        parallel = {"type": "PARALLEL", "selectedParams": [*axes], "selectedMetrics": [METRIC]}
+        parallel = {"type": "PARALLEL", "selectedParams": [*axes], "selectedMetrics": [metric]}
         charts.insert(0, {**parallel, "metricSectionId": "wide", "showAllRuns": True})
         wide = {"uuid": "wide", "name": "Searched parameters", "columns": 1, "cardHeight": 430}
         sections.insert(0, wide)
+    numbers = [column for column in columns if column.startswith("metrics.")]
     return {
         "searchFilter": runs,
-        "orderByKey": f"metrics.`{METRIC}`",
+        "orderByKey": f"metrics.`{metric}`",
         "orderByAsc": False,
         "selectedColumns": columns,
         "columnOrder": [*_FIRST_COLUMNS, *columns, "duration"],
-        "columnWidths": _WIDTHS,
+        "columnWidths": {_FIRST_COLUMNS[0]: 230, **dict.fromkeys(numbers, 90)},
         "runsHiddenMode": "FIRST_20_RUNS",  # each a line; the parallel coordinates show all
         "compareRunCharts": [
             {**chart, "uuid": f"chart-{n}", "runsCountToCompare": 100, "isGenerated": False}

@@ -12,6 +12,7 @@ from model.data.datasets import AssociationDataset
 from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.protocols import Protocol
+from tuning.metric import AUC, metric_label
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,27 @@ class ModelCard:
         model: name to register under; a further model of that name becomes its next version.
         study: the study that found the configuration.
         protocol: how the development score was measured.
-        development_auc: mean AUC over the development folds, 0 to 1. The study chose the
-            configuration by it, so it is optimistic; it is not a confirmed score.
-        development_auc_sd: its standard deviation over folds and seeds; None for a single fold.
+        development_score: mean of the study's metric over the development folds. The study chose
+            the configuration by it, so it is optimistic; it is not a confirmed score.
+        development_sd: its standard deviation over folds and seeds; None for a single fold.
         training: one sentence on how the registered scores came about.
         configuration: the configuration, JSON-compatible.
         calibration: how its probabilities came about.
+        metric: that the study maximised.
 
     Raises:
-        InputError: a name MLflow could not address, or a score that is no AUC.
+        InputError: a name MLflow could not address, or a score that no metric has.
     """
 
     model: str
     study: str
     protocol: Protocol
-    development_auc: float
-    development_auc_sd: float | None
+    development_score: float
+    development_sd: float | None
     training: str
     configuration: Mapping[str, Any]
     calibration: Calibration
+    metric: str = AUC
 
     def __post_init__(self) -> None:
         if not self.model.strip() or any(character in self.model for character in "/:@"):
@@ -48,28 +51,32 @@ class ModelCard:
                 f"{self.model!r} cannot be the name of a model",
                 hint="use a name without '/', ':' and '@', which refer to versions and aliases",
             )
-        if not 0 <= self.development_auc <= 1:  # also refuses NaN
+        label = metric_label(self.metric)
+        lowest = 0 if self.metric == AUC else -1
+        if not lowest <= self.development_score <= 1:  # also refuses NaN
             raise InputError(
-                f"development AUC is {self.development_auc}; it must be between 0 and 1",
+                f"development {label} is {self.development_score};"
+                f" it must be between {lowest} and 1",
                 where=self.model,
             )
-        if self.development_auc_sd is not None and not 0 <= self.development_auc_sd < math.inf:
+        if self.development_sd is not None and not 0 <= self.development_sd < math.inf:
             raise InputError(
-                f"standard deviation of the AUC is {self.development_auc_sd}; it must be 0 or more",
+                f"standard deviation of the {label} is {self.development_sd}; it must be 0 or more",
                 where=self.model,
             )
 
 
 def version_tags(card: ModelCard, dataset: AssociationDataset) -> dict[str, str]:
     """Tags of the model version; the champion is chosen by them, so numbers are kept exactly."""
-    spread = card.development_auc_sd
+    spread, development = card.development_sd, f"development_{card.metric}"
     return {
         "study": card.study,
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
         "protocol": card.protocol.name,
-        "development_auc": repr(float(card.development_auc)),
-        **({} if spread is None else {"development_auc_sd": repr(float(spread))}),
+        "metric": card.metric,
+        development: repr(float(card.development_score)),
+        **({} if spread is None else {f"{development}_sd": repr(float(spread))}),
         "configuration": json.dumps(dict(card.configuration), sort_keys=True),
     }
 
@@ -94,20 +101,22 @@ def _probabilities(calibration: Calibration) -> str:
 _UNCONFIRMED = "It has not been confirmed on data the search did not see."
 
 
-def confirmed_description(text: str, tags: Mapping[str, str]) -> str:
+def confirmed_description(text: str, tags: Mapping[str, str], metric: str) -> str:
     """A version's description, with what the confirmation found in place of the reservation.
 
     Args:
-        tags: see `registry.confirm_version`.
+        tags: see `versions.confirm_version`.
+        metric: that the study maximised.
     """
+    label, fresh, confirmed = metric_label(metric), f"fresh_{metric}", f"confirmed_{metric}"
     said = (
-        f"Confirmed: AUC {float(tags['fresh_auc']):.4f} (standard error"
-        f" {float(tags['fresh_auc_se']):.4f}) on fresh splits of the development associations."
+        f"Confirmed: {label} {float(tags[fresh]):.4f} (standard error"
+        f" {float(tags[f'{fresh}_se']):.4f}) on fresh splits of the development associations."
     )
-    if "confirmed_auc" in tags:
-        low, high = float(tags["confirmed_auc_low"]), float(tags["confirmed_auc_high"])
+    if confirmed in tags:
+        low, high = float(tags[f"{confirmed}_low"]), float(tags[f"{confirmed}_high"])
         said += (
-            f" AUC {float(tags['confirmed_auc']):.4f} (95 % interval {low:.4f} to {high:.4f}) on"
+            f" {label} {float(tags[confirmed]):.4f} (95 % interval {low:.4f} to {high:.4f}) on"
             " the sealed associations, which the search did not see."
         )
     return text.replace(_UNCONFIRMED, said)
@@ -116,8 +125,8 @@ def confirmed_description(text: str, tags: Mapping[str, str]) -> str:
 def description(card: ModelCard, dataset: AssociationDataset) -> str:
     """The model card as markdown, for the model's page in the MLflow UI."""
     n_mirnas, n_small_molecules = dataset.associations.shape
-    spread = card.development_auc_sd
-    measured = f"{card.development_auc:.4f} " + (
+    spread = card.development_sd
+    measured = f"{metric_label(card.metric)} {card.development_score:.4f} " + (
         "(one development fold)"
         if spread is None
         else f"± {spread:.4f} (mean and standard deviation on the development folds)"
@@ -129,7 +138,7 @@ def description(card: ModelCard, dataset: AssociationDataset) -> str:
 **Trained on.** Data set `{dataset.name}` with {len(dataset.association_pairs)} known associations \
 (hash `{dataset.content_hash[:12]}`); configuration found by the study `{card.study}`.
 
-**Measured.** AUC {measured} under the protocol `{card.protocol.name}`. \
+**Measured.** {measured} under the protocol `{card.protocol.name}`. \
 {card.protocol.meaning} This is a development score: the study chose the configuration by it, so \
 it is optimistic. {_UNCONFIRMED} It is not comparable with a score of another protocol or data set.
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 INPUT_COLUMNS = ("mirna", "small_molecule")
 TOP = 20  # pairs of a ranking where the parameter `top` does not say
@@ -44,7 +45,7 @@ class PairScorer(PythonModel):
             are not of this network: a scoring server answers 400. There is no partial answer.
     """
 
-    def load_context(self, context) -> None:
+    def load_context(self, context: Any) -> None:
         with np.load(context.artifacts["scores"], allow_pickle=False) as arrays:
             self.probability_MS = arrays["probability"]
             self.known_MS = arrays["known"].astype(bool)
@@ -54,7 +55,9 @@ class PairScorer(PythonModel):
         self._unknown_ascending_U = np.sort(self.probability_MS[~self.known_MS])
 
     # The hint also keeps MLflow from warning, at every load, that there is none.
-    def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         missing = [column for column in INPUT_COLUMNS if column not in model_input.columns]
         if len(missing) == 1:
             top = int((params or {}).get("top", TOP))
@@ -103,7 +106,7 @@ class PairScorer(PythonModel):
             index=model_input.index,
         )
 
-    def _ranking(self, context, asked: pd.DataFrame, missing: str, top: int) -> pd.DataFrame:
+    def _ranking(self, context: Any, asked: pd.DataFrame, missing: str, top: int) -> pd.DataFrame:
         """The best unknown pairs of each thing that `asked` names, in the order it names them."""
         (named,) = set(INPUT_COLUMNS) - {missing}
         partners = {"mirna": self.mirnas, "small_molecule": self.small_molecules}[missing]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from model.evaluation.statistics import corrected_resampled_t_test, corrected_standard_error, holm
+from tuning.metric import AUC, metric_beside, metric_label, recorded_metric
 
 ALPHA = 0.05  # of the family of all comparisons
 _AS_CHEAP = 1.2
@@ -21,34 +22,38 @@ class Measured:
 
     Args:
         name: of the trial or baseline.
-        auc, ap: (J,) of each fold, splits one after another. NaN where training diverged.
+        score: (J,) the study's metric of each fold, splits one after another. NaN where training
+            diverged.
+        beside: (J,) the metric that is shown beside it, see `metric_beside`.
         seconds: median over splits of the training time of one fold, on one core or GPU; None for
             a baseline.
-        development_auc: the score by which the study ranked it.
+        development_score: the score by which the study ranked it.
+        metric: that the study maximised.
     """
 
     name: str
     kind: Literal["trial", "baseline"]
-    auc: np.ndarray
-    ap: np.ndarray
+    score: np.ndarray
+    beside: np.ndarray
     seconds: float | None
-    development_auc: float | None = None
+    development_score: float | None = None
+    metric: str = AUC
 
     @property
     def mean(self) -> float:
-        return float(self.auc.mean())
+        return float(self.score.mean())
 
     @property
     def is_finite(self) -> bool:
-        return bool(np.isfinite(self.auc).all())
+        return bool(np.isfinite(self.score).all())
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One configuration against another or a baseline, on the same folds.
 
-    ``difference`` is its AUC minus the other's, whose ``name`` this is; ``p_holm`` is adjusted over
-    its comparisons with all the others.
+    ``difference`` is its score minus the other's, whose ``name`` this is; ``p_holm`` is adjusted
+    over its comparisons with all the others.
     """
 
     name: str
@@ -67,7 +72,7 @@ class Verdict:
     """What the fresh splits say.
 
     Args:
-        best: highest mean AUC among configurations.
+        best: highest mean score among configurations.
         tied: configurations that are not significantly worse, best first.
         chosen: the cheapest of them to train; those within 20 % of the cheapest count as equally
             cheap, for times are noisy, and the best of these is chosen.
@@ -129,7 +134,7 @@ def _compared(
     """The reference against everyone else, by name."""
     others = [one for one in everyone if one is not reference]
     tests = [
-        corrected_resampled_t_test(reference.auc - one.auc, test_train_ratio) for one in others
+        corrected_resampled_t_test(reference.score - one.score, test_train_ratio) for one in others
     ]
     adjusted = holm([test.p_value for test in tests])
     return {
@@ -145,23 +150,31 @@ def _cheapest(best_first: Sequence[Measured]) -> Measured:
 
 
 def summary_row(one: Measured, test_train_ratio: float) -> dict[str, Any]:
-    """One line of the confirmation: its score, and how much of the old one was luck."""
-    if not one.is_finite:
-        keys = ("confirmed_auc", "standard_error", "ap", "ap_standard_error", "optimism")
-        scores: dict[str, float | None] = dict.fromkeys(keys)
-    else:
-        known = one.development_auc
-        scores = {
-            "confirmed_auc": one.mean,
-            "standard_error": corrected_standard_error(one.auc, test_train_ratio),
-            "ap": float(one.ap.mean()),
-            "ap_standard_error": corrected_standard_error(one.ap, test_train_ratio),
+    """One line of the confirmation: its score, and how much of the old one was luck.
+
+    Returns:
+        ``name``, ``kind``, ``development_auc``, ``confirmed_auc`` and its ``standard_error``,
+        ``ap`` and its ``ap_standard_error``, ``optimism`` in AUC, ``seconds_per_fold``. A study of
+        another metric has that metric's name in the place of "auc"; one of AP has "auc" in the
+        place of "ap", see `metric_beside`. None where training diverged.
+    """
+    known, beside = one.development_score, metric_beside(one.metric)
+    confirmed, standard_error = f"confirmed_{one.metric}", "standard_error"
+    scores: dict[str, float | None] = dict.fromkeys(
+        (confirmed, standard_error, beside, f"{beside}_standard_error", "optimism")
+    )
+    if one.is_finite:
+        scores |= {
+            confirmed: one.mean,
+            standard_error: corrected_standard_error(one.score, test_train_ratio),
+            beside: float(one.beside.mean()),
+            f"{beside}_standard_error": corrected_standard_error(one.beside, test_train_ratio),
             "optimism": None if known is None else known - one.mean,
         }
     return {
         "name": one.name,
         "kind": one.kind,
-        "development_auc": one.development_auc,
+        f"development_{one.metric}": known,
         **scores,
         "seconds_per_fold": one.seconds,
     }
@@ -197,12 +210,21 @@ def may_be_champion(
             f"{moves}, which was measured under the protocol {old!r}: their scores cannot be"
             " compared"
         )
-    if "fresh_auc" not in present_tags:
+    metric = recorded_metric(tags)
+    if metric != (old := recorded_metric(present_tags)):
+        return True, (
+            f"{moves}, which was chosen by its {metric_label(old)}: their scores cannot be compared"
+        )
+    fresh = f"fresh_{metric}"
+    if fresh not in present_tags:
         return True, f"{moves}, which was never confirmed"
-    new, old_auc = float(tags["fresh_auc"]), float(present_tags["fresh_auc"])
-    errors = (float(tags["fresh_auc_se"]), float(present_tags["fresh_auc_se"]))
+    new_score, old_score = float(tags[fresh]), float(present_tags[fresh])
+    errors = (float(tags[f"{fresh}_se"]), float(present_tags[f"{fresh}_se"]))
     noise = _NOISE * float(np.hypot(*errors))
-    scores = f"confirmed AUC {new:.4f} against {old_auc:.4f}, noise {noise:.4f}"
-    if new - old_auc > noise:
+    scores = (
+        f"confirmed {metric_label(metric)} {new_score:.4f} against {old_score:.4f},"
+        f" noise {noise:.4f}"
+    )
+    if new_score - old_score > noise:
         return True, f"{moves}: {scores}"
     return False, f"{stays}: {scores}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from tuning.record.client import mlflow_client
+from tuning.metric import AUC, recorded_metric
+from tuning.record.client import all_pages, mlflow_client
 from tuning.registry.logged_model import log_model
 from tuning.registry.model_card import (
     ModelCard,
@@ -117,7 +118,7 @@ def find_version(model: str, tags: Mapping[str, str]) -> int | None:
     client = mlflow_client()
     found = [
         int(version.version)
-        for version in _all_pages(client.search_model_versions)
+        for version in all_pages(client.search_model_versions)
         if version.name == model and version.tags.items() >= wanted.items()
     ]
     return max(found, default=None)
@@ -132,7 +133,8 @@ def confirm_version(
 
     Args:
         tags: ``fresh_auc`` and ``fresh_auc_se``; where there is a sealed part ``confirmed_auc``,
-            ``confirmed_auc_low`` and ``confirmed_auc_high``.
+            ``confirmed_auc_low`` and ``confirmed_auc_high``. For a study of another metric that
+            metric's name stands in the place of "auc".
         winning_baselines: baselines significantly better than the model; any one keeps it from
             becoming champion.
     """
@@ -140,7 +142,8 @@ def confirm_version(
     for key, value in tags.items():
         client.set_model_version_tag(model, str(number), key, value)
     version = client.get_model_version(model, str(number))
-    text = confirmed_description(version.description or "", tags)
+    metric = recorded_metric(version.tags)
+    text = confirmed_description(version.description or "", tags, metric)
     client.update_model_version(model, str(number), description=text)
     return promote_version(model, number, winning_baselines)
 
@@ -201,33 +204,43 @@ def load(found: ModelVersion) -> PyFuncModel:
         path = mlflow.artifacts.download_artifacts(
             artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri
         )
-        return mlflow.pyfunc.load_model(path)
+        model: PyFuncModel = mlflow.pyfunc.load_model(path)
+        return model
 
 
 def list_models() -> list[dict[str, Any]]:
     """Every registered version as one row, by name and then newest first.
 
-    Keys: `name`, `version` (int), `aliases`, `study`, `protocol`, `confirmed_auc`,
-    `development_auc`. A value that was never recorded is None. Scores of rows that differ in
-    protocol or data are not comparable.
+    Keys: `name`, `version` (int), `aliases`, `study`, `protocol`, `metric` (what the study
+    maximised), `confirmed` and `development` (its value on the sealed part and on the development
+    folds), `confirmed_auc` and `development_auc` (the same of a study of AUC). A value that was
+    never recorded is None. Scores of rows that differ in protocol, metric or data are not
+    comparable.
     """
     client = mlflow_client()
     aliases: dict[tuple[str, str], list[str]] = {}
-    for registered in _all_pages(client.search_registered_models):
+    for registered in all_pages(client.search_registered_models):
         for alias, number in registered.aliases.items():
             aliases.setdefault((registered.name, str(number)), []).append(alias)
-    rows = [
-        {
-            "name": found.name,
-            "version": int(found.version),
-            "aliases": sorted(aliases.get((found.name, str(found.version)), [])),
-            "study": found.tags.get("study"),
-            "protocol": found.tags.get("protocol"),
-            "confirmed_auc": _number(found.tags.get("confirmed_auc")),
-            "development_auc": _number(found.tags.get("development_auc")),
+    rows = []
+    for found in all_pages(client.search_model_versions):
+        tags, metric = found.tags, recorded_metric(found.tags)
+        scores = {
+            f"{kind}{ending}": _number(tags.get(f"{kind}_{of}"))
+            for kind in ("confirmed", "development")
+            for ending, of in (("", metric), ("_auc", AUC))
         }
-        for found in _all_pages(client.search_model_versions)
-    ]
+        rows.append(
+            {
+                "name": found.name,
+                "version": int(found.version),
+                "aliases": sorted(aliases.get((found.name, str(found.version)), [])),
+                "study": tags.get("study"),
+                "protocol": tags.get("protocol"),
+                "metric": metric,
+                **scores,
+            }
+        )
     return sorted(rows, key=lambda row: (row["name"], -row["version"]))
 
 
@@ -250,17 +263,6 @@ def _check_probability(probability: np.ndarray, dataset: AssociationDataset) -> 
         )
     if not ((probability >= 0) & (probability <= 1)).all():  # also refuses NaN
         raise InputError("a score is not between 0 and 1", where=dataset.name)
-
-
-def _all_pages(search: Callable[..., Any]) -> list[Any]:
-    found: list[Any] = []
-    token = None
-    while True:
-        page = search(page_token=token)
-        found.extend(page)
-        token = page.token
-        if not token:
-            return found
 
 
 def _registered(rows: list[dict[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from model.evaluation.folds import Fold
 from model.evaluation.ranked import Balance
 from model.network.autoencoder import Configuration
 from model.training.cross_validation import CrossValidation
+from tuning.metric import AUC
 
 POINTS = 200  # of a curve: more cannot be seen
 
@@ -75,7 +76,7 @@ def fold_curves(held_out: np.ndarray, unknown: np.ndarray, *, balance: Balance) 
         "tpr": _list(tpr[roc]),
         "recall": _list(recall[pr]),
         "precision": _list(precision[pr]),
-        "auc": float(auc(fpr, tpr)),
+        AUC: float(auc(fpr, tpr)),
     }
 
 

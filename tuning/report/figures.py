@@ -9,10 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import optuna
 import plotly.graph_objects as go
 
 from search_spaces.schema import Choice, FloatRange, IntRange, Parameter, SearchSpace
 from tuning.ending import Ending
+from tuning.metric import AUC, metric_label
 from tuning.report.importance import optuna_study
 
 COLOURS = {
@@ -29,14 +31,19 @@ AXES = 9  # of the parallel coordinates: more do not fit a page
 
 
 def history(report: Mapping[str, Any]) -> go.Figure:
-    """Scores against the compute that all trials had taken together when each one ended."""
-    trials = sorted((one for one in report["trials"] if one["auc"]), key=lambda one: one["ended"])
+    """Scores against the compute that all trials had taken together when each one ended.
+
+    Drawn here and not by Optuna, whose history has the number of the trial on its axis: a search is
+    judged by what it costs.
+    """
+    metric = report["metric"]
+    trials = sorted((one for one in report["trials"] if one[metric]), key=lambda one: one["ended"])
     seconds = _cumulative(trials, "seconds")
     epochs = _cumulative(trials, "epochs")
     best, so_far = [], None
     for one in trials:
         if one["status"] == Ending.FINISHED:
-            so_far = max(so_far or 0, one["auc"])
+            so_far = max(so_far or 0, one[metric])
         best.append(so_far)
     figure = go.Figure(
         go.Scatter(
@@ -53,7 +60,7 @@ def history(report: Mapping[str, Any]) -> go.Figure:
         groups.append(inside)
         figure.add_scatter(
             x=[seconds[k] for k in inside],
-            y=[trials[k]["auc"] for k in inside],
+            y=[trials[k][metric] for k in inside],
             text=[f"{trials[k]['name']}, epoch {trials[k]['epochs']}" for k in inside],
             mode="markers",
             name=status,
@@ -74,7 +81,7 @@ def history(report: Mapping[str, Any]) -> go.Figure:
     ]
     figure.update_layout(
         xaxis_title=axes[0][1],
-        yaxis_title="AUC",
+        yaxis_title=metric_label(metric),
         updatemenus=[
             {
                 "type": "buttons",
@@ -91,7 +98,10 @@ def history(report: Mapping[str, Any]) -> go.Figure:
 
 
 def importance(report: Mapping[str, Any]) -> go.Figure:
-    """Bars, the most important parameter on top."""
+    """Bars, the most important parameter on top.
+
+    Drawn here and not by Optuna, whose plot computes the importances anew.
+    """
     values = report["importance"]["values"]
     figure = go.Figure(
         go.Bar(
@@ -102,7 +112,8 @@ def importance(report: Mapping[str, Any]) -> go.Figure:
             text=[f"{value:.2f}" for value in values.values()],
         )
     )
-    figure.update_layout(xaxis_title="share of the variance of the AUC", yaxis_autorange="reversed")
+    variance = f"share of the variance of the {metric_label(report['metric'])}"
+    figure.update_layout(xaxis_title=variance, yaxis_autorange="reversed")
     figure.update_yaxes(ticksuffix="  ")
     return _plain(figure, height=120 + 26 * len(values))
 
@@ -112,17 +123,17 @@ def parallel_coordinates(report: Mapping[str, Any]) -> go.Figure:
 
     Drawn here and not by Optuna, whose plot of this kind cannot be brushed.
     """
-    study, space = optuna_study(_space(report), _finished(report)), _space(report)
+    study, space, label = _study(report), _space(report), metric_label(report["metric"])
     points = [trial.params for trial in study.trials]
     order = list(report["importance"]["values"]) if report["importance"] else list(space.search)
-    aucs = [trial.value for trial in study.trials]
+    scores = [trial.value for trial in study.trials]
     dimensions = [
         _axis(name, space.search[name], [point[name] for point in points]) for name in order[:AXES]
     ]
     figure = go.Figure(
         go.Parcoords(
-            dimensions=[*dimensions, {"label": "AUC", "values": aucs, "tickformat": ".3f"}],
-            line={"color": aucs, "colorscale": _SCALE, "showscale": False},
+            dimensions=[*dimensions, {"label": label, "values": scores, "tickformat": ".3f"}],
+            line={"color": scores, "colorscale": _SCALE, "showscale": False},
             labelangle=-20,
             labelside="top",
             rangefont_size=1,
@@ -157,14 +168,14 @@ def _axis(name: str, parameter: Parameter, values: Sequence[Any]) -> dict[str, A
 
 
 def slices(report: Mapping[str, Any]) -> go.Figure:
-    """AUC against each searched parameter alone, four in a row.
+    """The score against each searched parameter alone, four in a row.
 
     Optuna's own plot puts all parameters in one row, which no page is wide enough for.
     """
     from plotly.subplots import make_subplots
 
-    study, space = optuna_study(_space(report), _finished(report)), _space(report)
-    aucs = [trial.value for trial in study.trials]
+    study, space, label = _study(report), _space(report), metric_label(report["metric"])
+    scores = [trial.value for trial in study.trials]
     columns = 4
     rows = -(-len(space.search) // columns)
     figure = make_subplots(
@@ -187,10 +198,12 @@ def slices(report: Mapping[str, Any]) -> go.Figure:
             if isinstance(parameter, IntRange) and parameter.high - parameter.low < 5:
                 axis["dtick"] = 1
         marker = {"color": "#0072B2", "size": 7, "opacity": 0.6}
-        figure.add_scatter(x=values, y=aucs, mode="markers", marker=marker, showlegend=False, **at)
+        figure.add_scatter(
+            x=values, y=scores, mode="markers", marker=marker, showlegend=False, **at
+        )
         figure.update_xaxes(title_text=_short(name), title_font_size=11, **axis, **at)
         if at["col"] == 1:
-            figure.update_yaxes(title_text="AUC", **at)
+            figure.update_yaxes(title_text=label, **at)
     return _plain(figure, height=90 + 210 * rows)
 
 
@@ -208,7 +221,7 @@ def rungs(report: Mapping[str, Any]) -> go.Figure:
         colour = COLOURS.get(one["status"], _OTHER)
         figure.add_scatter(
             x=one["curve"]["epochs"],
-            y=one["curve"]["auc"],
+            y=one["curve"][report["metric"]],
             mode="lines+markers",
             name=one["status"],
             legendgroup=one["status"],
@@ -222,7 +235,7 @@ def rungs(report: Mapping[str, Any]) -> go.Figure:
         figure.add_vline(
             x=rung["epoch"], line={"dash": "dot", "color": "#666"}, annotation_text="rung"
         )
-    figure.update_layout(xaxis_title="epoch", yaxis_title="AUC")
+    figure.update_layout(xaxis_title="epoch", yaxis_title=metric_label(report["metric"]))
     return _plain(figure)
 
 
@@ -271,7 +284,7 @@ def calibration(report: Mapping[str, Any]) -> go.Figure:
 def _per_fold(report: Mapping[str, Any], x: str, y: str) -> go.Figure:
     return go.Figure(
         [
-            go.Scatter(x=fold[x], y=fold[y], name=f"fold {k}: AUC {fold['auc']:.3f}")
+            go.Scatter(x=fold[x], y=fold[y], name=f"fold {k}: AUC {fold[AUC]:.3f}")
             for k, fold in enumerate(report["curves"]["folds"], start=1)
         ]
     )
@@ -286,15 +299,17 @@ def _baseline_line(figure: go.Figure, report: Mapping[str, Any]) -> None:
     best = next((row for row in report["rows"] if row["kind"] == "baseline"), None)
     if best:
         figure.add_hline(
-            y=best["auc"],
+            y=best[report["metric"]],
             line={"dash": "dash", "color": BASELINE},
             annotation={"text": f"best baseline: {best['name']}", "font": {"color": BASELINE}},
             annotation_position="bottom right",
         )
 
 
-def _finished(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in report["trials"] if one["status"] == Ending.FINISHED]
+def _study(report: Mapping[str, Any]) -> optuna.Study:
+    """The full-budget trials as Optuna knows them."""
+    finished = [one for one in report["trials"] if one["status"] == Ending.FINISHED]
+    return optuna_study(_space(report), finished, report["metric"])
 
 
 def _space(report: Mapping[str, Any]) -> SearchSpace:

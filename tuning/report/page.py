@@ -22,6 +22,7 @@ from model.data.catalogue import NAMES
 from model.errors import InputError
 from model.evaluation.groups import COLUMNS, protocol_of
 from tuning.ending import Ending
+from tuning.metric import metric_beside, metric_label
 from tuning.record.leaderboard import PUBLISHED
 from tuning.report import figures
 
@@ -70,6 +71,8 @@ def render(report: Mapping[str, Any]) -> str:
     environment.filters["when"] = _when
     return environment.get_template("page.html.j2").render(
         report=report,
+        label=metric_label(report["metric"]),
+        beside=metric_beside(report["metric"]),
         figures=_figures(report),
         plotly=get_plotlyjs(),
         versions={name: version(name) for name in _LIBRARIES},
@@ -89,7 +92,7 @@ def _figures(report: Mapping[str, Any]) -> dict[str, str]:
     several, curves = finished > 1, report["curves"] is not None
     calibrated = bool((report["calibration"] or {}).get("reliability"))
     drawn: dict[str, tuple[bool, Callable[[Mapping[str, Any]], go.Figure]]] = {
-        "history": (any(one["auc"] for one in report["trials"]), figures.history),
+        "history": (any(one[report["metric"]] for one in report["trials"]), figures.history),
         "importance": (report["importance"] is not None, figures.importance),
         "parallel": (several, figures.parallel_coordinates),
         "slices": (several, figures.slices),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from model.errors import InputError
 from model.evaluation.protocols import protocol
 from search_spaces.schema import SearchSpace
-from tuning.ending import METRIC, Ending
+from tuning.ending import Ending
+from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
 from tuning.record.fidelity import rank_correlations
 from tuning.record.leaderboard import count_endings, leaderboard_rows
@@ -34,6 +35,7 @@ def read_report(
 ) -> dict[str, Any]:
     """Everything the report of a study says.
 
+    The score of a trial, and the values of its curve, have the name of the study's ``metric``.
     What is not there is None, and ``missing`` says why in a sentence per part.
 
     Args:
@@ -62,12 +64,13 @@ def read_report(
     if space_document is None:
         raise InputError(f"{name!r} left no search space in its record", where="study")
     space = SearchSpace.model_validate(space_document)
-    trials = _trials(client, runs)
+    metric = recorded_metric(tags)
+    trials = _trials(client, runs, metric)
     finished = [one for one in trials if one["status"] == Ending.FINISHED]
     rows = leaderboard_rows(runs)
     confirmation = _artifact(client, run_id, "confirmation.json")
     missing: dict[str, str] = {}
-    importance = importances(space, finished, missing)
+    importance = importances(space, finished, metric, missing)
     winner = _winner(rows, confirmation)
     curves = try_curves(name, winner, data, data_dir, dataset, missing) if winner else None
     version, pairs = top_pairs(client, run_id, confirmation, missing)
@@ -76,6 +79,7 @@ def read_report(
         "study": name,
         "dataset": tags["dataset"],
         "data_hash": tags["data_hash"],
+        "metric": metric,
         "protocol": _protocol(client, run_id, tags["protocol"]),
         "space": {"name": tags["space"], **space.model_dump(mode="json")},
         "seed": int(tags["seed"]),
@@ -88,13 +92,17 @@ def read_report(
         "trials": trials,
         "rows": rows,
         "winner": winner,
-        "development_verdict": development_verdict(rows),
+        "development_verdict": development_verdict(rows, metric),
         "confirmation": confirmation,
         "sealed_opened": own.data.tags.get("sealed_opened"),
         "importance": importance,
         "rungs": [_rung(trials, epoch) for epoch in rungs],
         "fidelity": rank_correlations(
-            [dict(zip(*one["curve"].values(), strict=True)) for one in finished], rungs
+            [
+                dict(zip(one["curve"]["epochs"], one["curve"][metric], strict=True))
+                for one in finished
+            ],
+            rungs,
         ),
         "curves": curves,
         "calibration": _artifact(client, run_id, "calibration.json"),
@@ -104,26 +112,26 @@ def read_report(
     }
 
 
-def _trials(client: MlflowClient, runs: Sequence[Any]) -> list[dict[str, Any]]:
+def _trials(client: MlflowClient, runs: Sequence[Any], metric: str) -> list[dict[str, Any]]:
     """Every trial in the order of suggestion, with its curve."""
     found = [run for run in runs if run.data.tags.get("kind") == "trial"]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         curves = list(
-            pool.map(lambda run: client.get_metric_history(run.info.run_id, METRIC), found)
+            pool.map(lambda run: client.get_metric_history(run.info.run_id, metric), found)
         )
     return [
         {
             "name": run.info.run_name,
             "run_id": run.info.run_id,
             "status": run.data.tags.get("status", "running"),
-            "auc": run.data.metrics.get(METRIC),
+            metric: run.data.metrics.get(metric),
             "seconds": run.data.metrics.get("seconds"),
             "epochs": max((point.step for point in curve), default=0),
             "ended": run.info.end_time,
             "params": dict(run.data.params),
             "curve": {
                 "epochs": [point.step for point in curve],
-                "auc": [point.value for point in curve],
+                metric: [point.value for point in curve],
             },
         }
         for run, curve in zip(found, curves, strict=True)

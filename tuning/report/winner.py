@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
 from model.evaluation.protocols import development_folds
+from tuning.metric import AUC
 from tuning.record.client import mlflow_client
 from tuning.record.read_study import read_study
 from tuning.registry.ranking import best_unknown_pairs
@@ -49,11 +50,11 @@ def try_curves(
     except InputError as error:
         missing["curves"] = f"Drawn from the study's data, which could not be had: {error}."
         return None
-    mean = sum(fold["auc"] for fold in found["folds"]) / len(found["folds"])
-    if abs(mean - winner["auc"]) > _SAME:
+    mean = sum(fold[AUC] for fold in found["folds"]) / len(found["folds"])
+    if abs(mean - winner[AUC]) > _SAME:
         missing["curves"] = (
             f"The winner's checkpoint scores an AUC of {mean:.4f}, its run says"
-            f" {winner['auc']:.4f}: they do not belong together."
+            f" {winner[AUC]:.4f}: they do not belong together."
         )
         return None
     return found

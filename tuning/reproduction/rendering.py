@@ -94,10 +94,11 @@ def plot_table(frame: pd.DataFrame, title: str, path: Path) -> None:
 
 
 def plot_curve(frame: pd.DataFrame, title: str, xlabel: str, path: Path) -> None:
-    """AUC and AP over the points of a figure, under both protocols."""
+    """Each metric over the points of a figure, under both protocols."""
     plt = _pyplot()
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4))
-    for axis, metric in zip(axes, ("auc", "ap"), strict=True):
+    metrics = list(dict.fromkeys(frame["metric"]))
+    figure, axes = plt.subplots(1, len(metrics), figsize=(4 * len(metrics), 3.4))
+    for axis, metric in zip(axes, metrics, strict=True):
         part = frame[frame["metric"] == metric]
         for label, mean, sd in _series(part):
             if not mean.isna().all():

@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from model.evaluation.metrics import METRICS
 from model.network.autoencoder import Configuration
+from tuning.metric import AP, AUC
 
 PROTOCOLS = ("paper", "honest")
 TABLES = ("table-2", "table-3", "table-4")
@@ -46,6 +48,7 @@ class Target:
     Args:
         configurations: by the name of the row, or of the point on the axis.
         paper: percent by row and metric; none for a figure.
+        metrics: those that the paper gives in this table or figure.
     """
 
     name: str
@@ -54,11 +57,13 @@ class Target:
     claim: str
     configurations: dict[str, Configuration]
     paper: dict[str, dict[str, float]]
+    metrics: tuple[str, ...]
 
 
 def paper_figures() -> dict[str, Any]:
     """What the paper prints, see `paper.yaml`."""
-    return yaml.safe_load((files("tuning.reproduction") / "paper.yaml").read_text("utf-8"))
+    text = (files("tuning.reproduction") / "paper.yaml").read_text("utf-8")
+    return dict(yaml.safe_load(text))
 
 
 def target(name: str, dataset: str, epochs: int) -> Target:
@@ -71,7 +76,15 @@ def target(name: str, dataset: str, epochs: int) -> Target:
         claim=printed.get("claim", ""),
         configurations=_configurations(name, epochs),
         paper=printed.get(dataset, {}),
+        metrics=_metrics(printed),
     )
+
+
+def _metrics(printed: dict[str, Any]) -> tuple[str, ...]:
+    """The metrics of a printed table, on any data set; a figure has no rows, but AUC and AP."""
+    tables = [table for table in printed.values() if isinstance(table, dict)]
+    given = {metric for table in tables for row in table.values() for metric in row}
+    return tuple(metric for metric in METRICS if metric in (given or {AUC, AP}))
 
 
 def published(epochs: int, **changes: Any) -> Configuration:

@@ -13,7 +13,7 @@ from tuning.ending import DEFAULT_METRIC, Ending, ending
 from tuning.libraries.ray_internals import LOW_MEMORY, trial_number
 from tuning.live import LiveTable
 from tuning.record.leaderboard import PUBLISHED
-from tuning.record.recorder import BEST, StudyRecord
+from tuning.record.recorder import StudyRecord, best_curve
 from tuning.search.resumption import RAY_TRIAL, Progress
 from tuning.search.snapshot import keep_snapshot
 
@@ -96,7 +96,9 @@ class RecordTrials(Callback):
             if ending(one.last_result, self._score_name) is Ending.FINISHED
         ]
         if scores:
-            self.record.log_metrics(self.record.run_id, {BEST: max(scores)}, step=self._over)
+            self.record.log_metrics(
+                self.record.run_id, {best_curve(self.table.metric): max(scores)}, step=self._over
+            )
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """End the search if a trial failed because the disk is full or read-only.

@@ -20,8 +20,8 @@ from tuning.cluster.shared_storage import open_storage, study_storage
 from tuning.ending import DEFAULT_METRIC, Ending
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import DEFAULT_SAMPLER, StudyPlan
+from tuning.record.delivery import KEY
 from tuning.record.recorder import StudyRecord, runs_of
-from tuning.record.spool import KEY
 
 if TYPE_CHECKING:
     import optuna

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from model.errors import InputError
+from tests.tuning.commands_run import COMMAND
 from tuning.cluster.check.rules import check_cluster_file
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -349,7 +349,7 @@ def test_the_command_prints_one_document_and_its_exit_code_says_it(
     cluster = shipped(AWS)
     if mistake:
         MISTAKES[mistake][1](cluster)
-    line = [sys.executable, "-c", "from tuning.cli import main; main()", "cluster", "check"]
+    line = [*COMMAND, "cluster", "check"]
     done = subprocess.run(
         [*line, str(write(cluster)), "--json"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from ray.cluster_utils import Cluster
 
+from tests.tuning.commands_run import COMMAND
+
 SPACE = {
     "description": "trials of equal length, none of which is stopped",
     "schedule": {"report_every": 25, "first_rung": 250, "reduction_factor": 3},
@@ -41,7 +43,7 @@ def times(home: Path, study: str) -> tuple[list[int], list[int]]:
 
 
 def start(space: Path, study: str, trials: int, address: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", "from tuning.cli import main; main()", "tune", "demo"]
+    command = [*COMMAND, "tune", "demo"]
     command += ["--space", str(space), "--trials", str(trials), "--name", study]
     return subprocess.Popen(
         [*command, "--address", address],

@@ -1,7 +1,6 @@
 """`mmatune data` as a user meets it: one document on stdout, one line for an error, exit code 2."""
 
 import json
-import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,23 +10,12 @@ from typing import Any
 import pytest
 
 from model.data.synthetic import demo
-from tuning.cli import main
+from tests.tuning.commands_run import run_mmatune
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
-    """Run `mmatune data ...`; returns the exit code, stdout and stderr."""
-    # Long lines must not depend on the width of the terminal that runs the tests.
-    monkeypatch.setattr("tuning.console.console.width", 300)
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mmatune", "data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capfd.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
+def run(capfd: pytest.CaptureFixture[str]) -> Any:
+    return partial(run_mmatune, capfd, "data")
 
 
 def _document(result: tuple[int, str, str]) -> Any:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,13 @@ from model.baselines.registry import evaluate_baseline
 from model.data.synthetic import demo
 from model.evaluation.protocols import PROTOCOLS, development_folds
 from model.evaluation.protocols import protocol as find_protocol
-from tuning.cli import main
+from tests.tuning.commands_run import run_mmatune
 from tuning.record.leaderboard import score_row
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
-    """Run `mmatune ...`; returns the exit code, stdout and stderr."""
-    monkeypatch.setattr("tuning.console.console.width", 300)
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mmatune", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capfd.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
+def run(capfd: pytest.CaptureFixture[str]) -> Any:
+    return partial(run_mmatune, capfd)
 
 
 def write_scores(document: dict[str, Any], path: Path) -> Path:

@@ -163,6 +163,9 @@ def test_models_are_listed(run):
             "aliases": ["champion"],
             "study": "first",
             "protocol": "honest",
+            "metric": "auc",
+            "confirmed": None,
+            "development": 0.8,
             "confirmed_auc": None,
             "development_auc": 0.8,
         }

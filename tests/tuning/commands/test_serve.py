@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import venv
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.protocols import HONEST
 from tests.listening import listens_on_loopback_alone
+from tests.tuning.commands_run import COMMAND
 from tuning.commands.pull import pull
 from tuning.commands.serve import serve
 from tuning.home import artifact_root
@@ -59,8 +59,7 @@ def served(registered_home):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from tuning.cli import main; main()"]
-        + ["serve", "toy", "--port", str(port), "--json"],
+        [*COMMAND, "serve", "toy", "--port", str(port), "--json"],
         env=os.environ | {"PYTHONPATH": str(ROOT), "MMATUNE_HOME": str(registered_home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

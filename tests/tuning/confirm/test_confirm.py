@@ -24,6 +24,7 @@ from model.evaluation.protocols import HONEST, sealed_fold
 from model.network.autoencoder import Configuration
 from model.training.final import FinalModel
 from search_spaces.schema import SearchSpace
+from tests.tuning.commands_run import COMMAND
 from tests.tuning.registry.verdicts import NOISE, measured
 from tuning.record.fidelity import fidelity_line, rank_correlations
 from tuning.record.read_study import configuration_from_params
@@ -204,8 +205,10 @@ class TestConfirmedStudy:
     ) -> None:
         from tuning.commands.confirm import _show
         from tuning.confirm import confirmation
+        from tuning.registry.versions import resolve
 
         _, _, second = confirmed
+        champion = resolve("demo").version
         lost = dataclasses.replace(second.verdict, winning_baselines=("kernel ridge similarity",))
         trained = untrained(np.full(demo().associations.shape, 0.5))
         measured = [
@@ -217,7 +220,8 @@ class TestConfirmedStudy:
         assert result.sealed is None
         record = second.plan.study.record
         assert record.client.get_run(record.run_id).data.tags["sealed_opened"] == "2"  # as before
-        assert not result.registration.is_champion or "champion" in result.registration.reason
+        assert result.registration.reason.startswith("a baseline wins (kernel ridge similarity): ")
+        assert resolve("demo").version == champion
         _show(result)
         assert "stays sealed" in capsys.readouterr().err
 
@@ -300,7 +304,7 @@ class TestConfirmedStudy:
         _, _, second = confirmed
         record = second.plan.study.record
         before = _openings(record)
-        command = [sys.executable, "-c", "from tuning.cli import main; main()", "confirm", "tiny"]
+        command = [*COMMAND, "confirm", "tiny"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         process = subprocess.Popen(
             [*command, "--splits", "20"],

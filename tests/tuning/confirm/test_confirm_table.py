@@ -21,7 +21,8 @@ def result() -> Any:
     rows = sorted(
         (summary_row(one, 0.25) for one in everyone), key=lambda row: -row["confirmed_auc"]
     )
-    study = SimpleNamespace(name="a-study", dataset=demo(), protocol=SimpleNamespace(name="random"))
+    protocol = SimpleNamespace(name="random")
+    study = SimpleNamespace(name="a-study", dataset=demo(), protocol=protocol, metric="auc")
     return SimpleNamespace(
         plan=SimpleNamespace(study=study, splits=5),
         rows=rows,

@@ -6,7 +6,6 @@ import contextlib
 import json
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ import yaml
 
 from model.data.synthetic import demo
 from model.data.user_data import write_user_folder
+from tests.tuning.commands_run import COMMAND
 from tests.tuning.ray_head import TOKEN, Head, ray_head
 from tuning.record.client import mlflow_client
 from tuning.record.recorder import runs_of
@@ -92,7 +92,7 @@ def stopped(head: Head, laptop: Path) -> tuple[str, str]:
 
 def start(head: Head, laptop: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", "from tuning.cli import main; main()", *arguments],
+        [*COMMAND, *arguments],
         cwd=laptop,
         env={**head.laptop(laptop / "home"), **environment},
         stdin=subprocess.DEVNULL,

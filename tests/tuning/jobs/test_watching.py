@@ -10,9 +10,9 @@ import pytest
 
 from model.network.autoencoder import Configuration
 from tuning.jobs.watching import Replay, watch_driver
-from tuning.record.job_log import SUBMITTED_BY, JobLog, announce
+from tuning.record.events import events_from
+from tuning.record.job_log import SUBMITTED_BY, Announcer, JobLog
 from tuning.record.recorder import StudyRecord
-from tuning.record.spool import events_from
 from tuning.record.study_folder import is_driven, spool_folder
 
 
@@ -123,9 +123,10 @@ def test_a_job_that_goes_on_tells_first_what_was(
 
 
 def test_only_what_a_table_shows_goes_into_the_log(capfd: pytest.CaptureFixture[str]) -> None:
-    announce({"kind": "tags", "run": "a", "values": {"reason": "secret"}})
-    announce({"kind": "text", "run": "a", "text": "secret", "file": "x"})
-    announce({"kind": "params", "run": "a", "values": {"max_epochs": "9"}})
+    log = Announcer()
+    log.announce({"kind": "tags", "run": "a", "values": {"reason": "secret"}})
+    log.announce({"kind": "text", "run": "a", "text": "secret", "file": "x"})
+    log.announce({"kind": "params", "run": "a", "values": {"max_epochs": "9"}})
     assert capfd.readouterr().out == ""
 
 

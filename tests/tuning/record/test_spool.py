@@ -22,8 +22,9 @@ from search_spaces.schema import SearchSpace
 from tests.tuning.survival import accounted_for_once
 from tuning.ending import Ending
 from tuning.record.client import mlflow_client
+from tuning.record.delivery import deliver
+from tuning.record.events import pending, refused
 from tuning.record.recorder import StudyRecord, runs_of
-from tuning.record.spool import pending, refused, tell
 
 ROOT = Path(__file__).resolve().parents[3]
 POINTS = [(name, epoch) for name in ("a", "b") for epoch in (5, 10, 15)]
@@ -106,12 +107,12 @@ def test_a_call_lost_anywhere_is_made_again_and_nothing_doubled(
         flaky = Flaky(client, number, heard=heard)
         folder = tmp_path / f"spool-{number}"
         try:
-            tell(folder, flaky, record.experiment_id)
+            deliver(folder, flaky, record.experiment_id)
             lost = False
         except Away:
             lost = True
             assert pending(folder)
-            tell(folder, client, record.experiment_id)
+            deliver(folder, client, record.experiment_id)
         assert not pending(folder)
         assert not refused(folder)
         check(client, record, tmp_path)
@@ -127,7 +128,7 @@ def test_a_line_cut_by_the_death_of_its_process_is_no_event(home: Path, tmp_path
     client, record = written(folder, "torn", tmp_path)
     with (folder / "events.jsonl").open("a") as file:
         file.write('{"kind": "tags", "run": "x", "val')
-    tell(folder, client, record.experiment_id)
+    deliver(folder, client, record.experiment_id)
     check(client, record, tmp_path)
     again = StudyRecord(client, record.experiment_id, record.run_id, {})
     from tuning.record.spool import Spool
@@ -145,7 +146,7 @@ def test_a_refused_request_is_kept_and_holds_up_nothing(home: Path, tmp_path: Pa
     lines = (folder / "events.jsonl").read_text().splitlines()
     bad = json.dumps({"kind": "tags", "run": "no-such-run", "values": {"a": "b"}})
     (folder / "events.jsonl").write_text("\n".join([lines[0], bad, *lines[1:]]) + "\n")
-    tell(folder, client, record.experiment_id)
+    deliver(folder, client, record.experiment_id)
     check(client, record, tmp_path)
     assert refused(folder) == 1
     assert "no-such-run" in (folder / "refused.jsonl").read_text()

@@ -58,8 +58,8 @@ def card(auc=0.8, protocol=HONEST, model="toy"):
         model=model,
         study="first",
         protocol=protocol,
-        development_auc=auc,
-        development_auc_sd=0.0125,
+        development_score=auc,
+        development_sd=0.0125,
         training="Trained for a test.",
         configuration={"encoder": {"kind": "gin"}, "mask_rate": 0.5},
         calibration=CALIBRATION,
@@ -140,6 +140,7 @@ def test_a_version_says_where_it_comes_from_and_what_its_score_means(run_id):
         "dataset": "toy",
         "data_hash": data.content_hash,
         "protocol": "honest",
+        "metric": "auc",
         "development_auc": "0.8",
         "development_auc_sd": "0.0125",
         "configuration": "",
@@ -273,14 +274,14 @@ def test_models_are_listed_by_name_and_newest_first(run_id):
     for model, auc in (("b", 0.8), ("b", 0.7), ("a", 0.6)):
         register(run_id, dataset(), PROBABILITY, card(auc, model=model))
     mlflow_client().set_model_version_tag("a", "1", "confirmed_auc", "0.55")
-    common = {"study": "first", "protocol": "honest"}
+    common = {"study": "first", "protocol": "honest", "metric": "auc"}
     assert list_models() == [
         {"name": "a", "version": 1, "aliases": ["champion"], **common}
-        | {"confirmed_auc": 0.55, "development_auc": 0.6},
+        | {"confirmed_auc": 0.55, "development_auc": 0.6, "confirmed": 0.55, "development": 0.6},
         {"name": "b", "version": 2, "aliases": [], **common}
-        | {"confirmed_auc": None, "development_auc": 0.7},
+        | {"confirmed_auc": None, "development_auc": 0.7, "confirmed": None, "development": 0.7},
         {"name": "b", "version": 1, "aliases": ["champion"], **common}
-        | {"confirmed_auc": None, "development_auc": 0.8},
+        | {"confirmed_auc": None, "development_auc": 0.8, "confirmed": None, "development": 0.8},
     ]
 
 
@@ -307,7 +308,7 @@ def test_a_card_refuses_what_mlflow_could_not_address():
         with pytest.raises(InputError, match="between 0 and 1"):
             card(auc)
     with pytest.raises(InputError, match="0 or more"):
-        replace(card(), development_auc_sd=float("nan"))
+        replace(card(), development_sd=float("nan"))
 
 
 def test_the_run_and_the_card_say_what_a_probability_means(run_id, tmp_path):

@@ -49,7 +49,7 @@ def test_a_baseline_wins_only_if_it_is_significantly_better() -> None:
 
 def test_a_diverged_configuration_is_no_candidate() -> None:
     nan = np.full(25, np.nan)
-    diverged = Measured("d", "trial", nan, nan, 0.1, development_auc=0.95)
+    diverged = Measured("d", "trial", nan, nan, 0.1, development_score=0.95)
     assert decide([measured("a", 0.8), diverged], 0.25).tied == ("a",)
     assert summary_row(diverged, 0.25)["confirmed_auc"] is None
     with pytest.raises(ValueError, match="finite"):

@@ -12,4 +12,4 @@ NOISE = np.random.default_rng(0).normal(0, 0.01, (4, 25))
 def measured(name: str, mean: float, seconds: float = 1.0, kind: Any = "trial") -> Measured:
     noise = NOISE[sum(map(ord, name)) % len(NOISE)]
     auc = mean + noise - noise.mean()
-    return Measured(name, kind, auc, auc - 0.05, seconds, development_auc=mean + 0.02)
+    return Measured(name, kind, auc, auc - 0.05, seconds, development_score=mean + 0.02)

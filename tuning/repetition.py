@@ -13,8 +13,8 @@ from model.evaluation.protocols import Protocol, development_folds
 from model.network.autoencoder import Configuration
 from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
-from tuning.record.read_study import configuration_from_params, recorded_protocol
-from tuning.record.recorder import runs_of
+from tuning.record.finished_study import configuration_from_params, recorded_protocol
+from tuning.record.study_record import runs_of
 from tuning.search.worker import worker_device
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def repeat_trial(
     that a worker would take.
 
     Args:
-        dataset: what the trial was trained on, see `read_study.recorded_dataset`.
+        dataset: what the trial was trained on, see `finished_study.recorded_dataset`.
         progress: called with the epoch reached.
     """
     from model.training.cross_validation import CrossValidation

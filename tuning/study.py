@@ -26,12 +26,12 @@ from tuning.home import artifact_root, is_embedded, study_folder
 from tuning.live import LiveTable
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
+from tuning.record.driver_lock import close_dead_studies, driving, flush_on_exit, spool_folder
 from tuning.record.leaderboard import leaderboard_frame, leaderboard_rows
 from tuning.record.notes import experiment_note, study_note
-from tuning.record.recorder import NOTE, StudyRecord, baseline_curve, runs_of
 from tuning.record.spool import Spool
-from tuning.record.studies import outcome_tags
-from tuning.record.study_folder import close_dead_studies, driving, flush_on_exit, spool_folder
+from tuning.record.study_list import outcome_tags
+from tuning.record.study_record import NOTE, StudyRecord, baseline_curve, runs_of
 from tuning.record.views import set_views
 from tuning.registry.model_card import ModelCard
 from tuning.registry.versions import Registration, register

@@ -14,7 +14,7 @@ from tests.deployment.conftest import embedded_server
 from tuning.home import home
 from tuning.record.client import mlflow_client
 from tuning.record.leaderboard import leaderboard_rows
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 from tuning.record.views import LEADERBOARD, view_path
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"

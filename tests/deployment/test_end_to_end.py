@@ -103,7 +103,7 @@ def mmatune(tracked: tuple[Path, Server | None], monkeypatch: pytest.MonkeyPatch
 
 def test_runs_have_their_endings_and_whole_curves(mmatune: Any) -> None:
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name("first").experiment_id
@@ -121,7 +121,7 @@ def test_runs_have_their_endings_and_whole_curves(mmatune: Any) -> None:
 
 def test_the_study_shows_its_best_so_far_and_what_there_is_to_beat(mmatune: Any) -> None:
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name("first").experiment_id
@@ -273,7 +273,7 @@ def browser(tracked: Any) -> Iterator[Window]:
 
 def test_the_pages_show_a_study_without_set_up(mmatune: Any, browser: Window) -> None:
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
     from tuning.record.views import LEADERBOARD, TRIALS, view_path
 
     client = mlflow_client()

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from tests.deployment.conftest import Server
 from tuning.record.client import mlflow_client
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 
 pytestmark = pytest.mark.slow
 

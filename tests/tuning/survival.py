@@ -22,7 +22,7 @@ from tests.tuning.commands_run import COMMAND
 from tuning.ending import DEFAULT_METRIC, Ending, ending
 from tuning.home import optuna_storage_url, study_folder
 from tuning.record.client import mlflow_client
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 from tuning.repetition import find_trial, repeat_trial
 from tuning.search.resumption import RAY_TRIAL
 

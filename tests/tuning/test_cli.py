@@ -156,7 +156,7 @@ def test_what_a_library_prints_is_not_in_the_document(
 ) -> None:
     """As Ray prints to stdout which machine died, from a thread of its own."""
     monkeypatch.setattr(
-        "tuning.record.studies.list_studies", lambda: print("(raylet) a node died") or []
+        "tuning.record.study_list.list_studies", lambda: print("(raylet) a node died") or []
     )
     code, out, err = run_mmatune(capsys, "study", "list", "--json")
     assert (code, json.loads(out)) == (0, [])

@@ -27,15 +27,15 @@ from tuning.confirm.confirmation import ConfirmationPlan, _measured, _open_and_r
 from tuning.confirm.tasks import OnSplit
 from tuning.ending import Ending
 from tuning.home import artifact_root, data_folder
-from tuning.jobs.watching import Replay
+from tuning.jobs.replay import Replay
 from tuning.metric import AUC, metric_beside, recorded_metric
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
+from tuning.record.finished_study import read_study
 from tuning.record.job_log import Announcer, JobLog
 from tuning.record.leaderboard import leaderboard_rows, leaderboard_table, verdict
-from tuning.record.read_study import read_study
-from tuning.record.recorder import StudyRecord, runs_of
-from tuning.record.studies import list_studies
+from tuning.record.study_list import list_studies
+from tuning.record.study_record import StudyRecord, runs_of
 from tuning.registry.verdict import decide, may_be_champion
 from tuning.registry.versions import list_models, resolve
 from tuning.report.page import render

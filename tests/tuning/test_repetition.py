@@ -17,7 +17,7 @@ from search_spaces.schema import SearchSpace
 from tests.tuning.commands_run import run_mmatune
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 from tuning.repetition import find_trial, repeat_trial
 
 pytestmark = pytest.mark.ray

@@ -28,8 +28,8 @@ from tests.tuning.survival import accounted_for_once
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
-from tuning.record.recorder import runs_of
-from tuning.record.study_folder import close_dead_studies, driving, stop_driver
+from tuning.record.driver_lock import close_dead_studies, driving, stop_driver
+from tuning.record.study_record import runs_of
 from tuning.study import StudyResult, run_study
 
 pytestmark = pytest.mark.ray
@@ -269,7 +269,7 @@ def test_a_name_is_used_once(result: StudyResult) -> None:
 
 
 def test_a_driven_study_is_left_alone_and_a_dead_one_closed(home: Path) -> None:
-    from tuning.record.recorder import StudyRecord
+    from tuning.record.study_record import StudyRecord
 
     client = mlflow_client()
     runs = {}

@@ -146,7 +146,7 @@ def _search(
     from tuning.home import artifact_root, study_folder
     from tuning.plan import StudyPlan
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import StudyRecord
+    from tuning.record.study_record import StudyRecord
     from tuning.search.run import search
 
     plan = StudyPlan("driver", demo(), HONEST, "replayed", space, len(drawn), seed=0)

@@ -70,7 +70,7 @@ def record_study(name: str) -> list[Curve]:
             their curves go on is unknown, and the others alone would be a choice of the best.
     """
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(name)

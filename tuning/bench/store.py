@@ -27,8 +27,8 @@ from tuning.home import artifact_root, tracking_uri
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
 from tuning.record.leaderboard import leaderboard_rows
-from tuning.record.recorder import StudyRecord, runs_of
-from tuning.record.studies import list_studies, outcome_tags
+from tuning.record.study_list import list_studies, outcome_tags
+from tuning.record.study_record import StudyRecord, runs_of
 
 _ROWS_AT_ONCE = 20_000  # in one statement
 _FINISHED = 0.2  # share of the trials that reach their full budget, as ASHA leaves it

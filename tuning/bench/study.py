@@ -19,7 +19,7 @@ from tuning.bench.measuring import Figure, document, own_home
 from tuning.home import artifact_root
 from tuning.metric import AUC
 from tuning.record import delivery, spool
-from tuning.record.study_folder import spool_folder
+from tuning.record.driver_lock import spool_folder
 
 CURVE = "logging a curve of 1000 points"
 
@@ -38,7 +38,7 @@ def bench_study(
     """
     from tuning.plan import StudyPlan
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
     from tuning.study import run_study
 
     with own_home():
@@ -88,7 +88,7 @@ def bench_study(
 def logging_a_curve(*, repeats: int) -> list[float]:
     """Processor milliseconds of this thread, for 1000 points of one metric; in the current home."""
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import StudyRecord
+    from tuning.record.study_record import StudyRecord
 
     name = "bench-curve"
     record = StudyRecord.create(

@@ -41,7 +41,7 @@ def confirm(
     """
     from tuning.confirm.confirmation import ConfirmationPlan, confirm_study
     from tuning.home import data_folder
-    from tuning.record.read_study import read_study
+    from tuning.record.finished_study import read_study
 
     found = read_study(study, data, data_dir or data_folder())
     result = confirm_study(

@@ -52,7 +52,7 @@ def promote(
 def _confirmation(study: str) -> dict[str, Any]:
     """What the study's confirmation left in its record."""
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)

@@ -15,7 +15,7 @@ from tuning.commands.scores import show_scores
 from tuning.console import console, print_json
 
 if TYPE_CHECKING:
-    from tuning.jobs.study_job import JobEnd
+    from tuning.jobs.remote_study import JobEnd
 
 DashboardOption = Annotated[
     str | None,
@@ -39,7 +39,7 @@ def is_elsewhere(address: str | None) -> TypeGuard[str]:
 def tune_there(context: typer.Context, address: str) -> None:
     """Submit the `mmatune tune` of the command line to a cluster, and follow it."""
     from tuning.jobs.client import job_client
-    from tuning.jobs.study_job import submit
+    from tuning.jobs.remote_study import submit
 
     job_client(address)  # is anybody there? Looking at the data takes longer.
     given = context.params
@@ -60,7 +60,7 @@ def tune_there(context: typer.Context, address: str) -> None:
 
 def follow_there(address: str, study: str, *, as_json: bool) -> None:
     """Show a submitted study until it ends, and how it came out."""
-    from tuning.jobs.study_job import follow
+    from tuning.jobs.remote_study import follow
 
     where = f"{shlex.quote(study)} --address {address}"
     try:

@@ -22,7 +22,7 @@ def list_(as_json: JsonOption = False) -> None:
     Example: `mmatune study list`
     """
     from tuning.metric import metric_label
-    from tuning.record.studies import list_studies
+    from tuning.record.study_list import list_studies
 
     rows = list_studies()
     if as_json:
@@ -56,12 +56,12 @@ def stop(
 
     Example: `mmatune study stop first --address http://127.0.0.1:8265`
     """
-    from tuning.jobs import study_job
-    from tuning.record.study_folder import stop_driver
+    from tuning.jobs import remote_study
+    from tuning.record.driver_lock import stop_driver
 
     with console.status(f"stopping {study} ..."):
         if is_elsewhere(address):
-            study_job.stop(address, study)
+            remote_study.stop(address, study)
         else:
             stop_driver(study)
     if as_json:
@@ -87,7 +87,7 @@ def watch(
     if is_elsewhere(address):
         follow_there(address, study, as_json=as_json)
         return
-    from tuning.jobs.watching import watch_driver
+    from tuning.jobs.replay import watch_driver
 
     watch_driver(study)
     show(study, as_json=as_json)
@@ -101,7 +101,7 @@ def sync(as_json: JsonOption = False) -> None:
 
     Example: `mmatune study sync`
     """
-    from tuning.record.study_folder import close_dead_studies
+    from tuning.record.driver_lock import close_dead_studies
 
     with console.status("delivering to MLflow ..."):
         closed = close_dead_studies()
@@ -125,8 +125,8 @@ def show(
     from tuning.record.client import mlflow_client
     from tuning.record.fidelity import fidelity_audit
     from tuning.record.leaderboard import count_endings, leaderboard_rows
-    from tuning.record.recorder import runs_of
-    from tuning.record.studies import study_experiments
+    from tuning.record.study_list import study_experiments
+    from tuning.record.study_record import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)

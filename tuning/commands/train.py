@@ -119,7 +119,7 @@ def _refuse_settings(context: typer.Context) -> None:
 
 def _repeat(reference: str, data: str | None, data_dir: Path | None, *, as_json: bool) -> None:
     from tuning.home import data_folder
-    from tuning.record.read_study import recorded_dataset
+    from tuning.record.finished_study import recorded_dataset
     from tuning.repetition import find_trial, repeat_trial
 
     with console.status("reading the trial ..."):

@@ -240,7 +240,7 @@ def _document(result: StudyResult) -> dict[str, Any]:
 def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
     from tuning.record.client import mlflow_client
     from tuning.record.fidelity import fidelity_audit
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
 
     client = mlflow_client()
     return fidelity_audit(client, runs_of(client, result.experiment_id))

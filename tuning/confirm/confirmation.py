@@ -26,8 +26,8 @@ from tuning.confirm.tasks import OnSplit, measure_on_fresh_splits
 from tuning.console import console
 from tuning.ending import Ending
 from tuning.metric import metric_beside, ranking_key
-from tuning.record.read_study import Candidate, FinishedStudy
-from tuning.record.study_folder import close_dead_studies, driving
+from tuning.record.driver_lock import close_dead_studies, driving
+from tuning.record.finished_study import Candidate, FinishedStudy
 from tuning.registry.model_card import ModelCard, version_tags
 from tuning.registry.verdict import Measured, Verdict, decide, summary_row
 from tuning.registry.versions import Registration, confirm_version, find_version, register

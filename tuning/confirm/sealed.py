@@ -17,8 +17,8 @@ from model.evaluation.protocols import Protocol, sealed_fold
 from model.evaluation.splits import association_groups
 from model.evaluation.statistics import bootstrap_intervals
 from tuning.metric import AP, AUC
-from tuning.record.read_study import FinishedStudy
-from tuning.record.studies import study_experiments
+from tuning.record.finished_study import FinishedStudy
+from tuning.record.study_list import study_experiments
 
 OPENED, OPENED_AT = "sealed_opened", "sealed_opened_at"
 

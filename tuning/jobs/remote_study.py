@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from model.errors import InputError
 from tuning.console import console
 from tuning.jobs.client import STUDY, WHERE, ask, asking, job_client, latest_job
+from tuning.jobs.replay import Replay
 from tuning.jobs.shipment import runtime_environment
-from tuning.jobs.watching import Replay
 from tuning.record.job_log import JobLog
 
 if TYPE_CHECKING:

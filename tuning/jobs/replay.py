@@ -75,7 +75,7 @@ class Replay:
 
 def watch_driver(study: str) -> None:
     """Draw a study's live table until its driver, a process of this machine, has ended."""
-    from tuning.record.study_folder import (  # with Optuna, which takes seconds
+    from tuning.record.driver_lock import (  # with Optuna, which takes seconds
         is_driven,
         spool_folder,
     )

@@ -17,7 +17,7 @@ from model.errors import InputError
 from tuning.home import home, optuna_storage_url, study_folder
 from tuning.record.client import mlflow_client
 from tuning.record.delivery import deliver
-from tuning.record.recorder import StudyRecord
+from tuning.record.study_record import StudyRecord
 
 FLUSH_TIMEOUT_S = 15.0  # an interrupted study waits so long for a tracking server that is away
 _LOCK_TIMEOUT_S = 1.0  # `is_driven` of another process holds the lock for an instant

@@ -16,7 +16,7 @@ from model.network.autoencoder import Configuration
 from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
 from tuning.record.leaderboard import leaderboard_rows
-from tuning.record.recorder import StudyRecord, runs_of
+from tuning.record.study_record import StudyRecord, runs_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -77,7 +77,7 @@ def study_leaderboard(study: str) -> pd.DataFrame:
         InputError: there is no such study.
     """
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import runs_of
+    from tuning.record.study_record import runs_of
 
     client = mlflow_client()
     experiment = client.get_experiment_by_name(study)

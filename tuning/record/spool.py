@@ -2,7 +2,7 @@
 
 A study only appends a line to a file, so it never waits for a server. The thread delivers what
 stands there and tries again where the server is away. If the driver dies, the next command on its
-home delivers the rest (`tuning/record/study_folder.py`).
+home delivers the rest (`tuning/record/driver_lock.py`).
 """
 
 from __future__ import annotations

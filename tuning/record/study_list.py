@@ -10,7 +10,7 @@ from tuning.ending import Ending
 from tuning.metric import AUC, recorded_metric
 from tuning.record.client import all_pages, mlflow_client
 from tuning.record.leaderboard import count_endings, leaderboard_rows
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -16,7 +16,7 @@ from tuning.record.views import set_views
 if TYPE_CHECKING:
     from model.data.datasets import AssociationDataset
     from tuning.plan import StudyPlan
-    from tuning.record.recorder import StudyRecord
+    from tuning.record.study_record import StudyRecord
 
 REPORT, FOLDS = "report.html", "folds.json"
 _MOST_PAIRS = 300_000  # of all folds together: some 10 MB

@@ -9,7 +9,7 @@ import optuna
 
 from search_spaces.distributions import distributions
 from search_spaces.schema import SearchSpace
-from tuning.record.read_study import configuration_from_params
+from tuning.record.finished_study import configuration_from_params
 
 FEWEST = 4  # a forest of fewer trials splits on nothing
 

@@ -18,7 +18,7 @@ from tuning.record.client import mlflow_client
 from tuning.record.fidelity import rank_correlations
 from tuning.record.leaderboard import count_endings, leaderboard_rows
 from tuning.record.leaderboard import verdict as development_verdict
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 from tuning.report.importance import importances
 from tuning.report.winner import top_pairs, try_curves
 

@@ -11,7 +11,7 @@ from model.errors import InputError
 from model.evaluation.protocols import development_folds
 from tuning.metric import AUC
 from tuning.record.client import mlflow_client
-from tuning.record.read_study import read_study
+from tuning.record.finished_study import read_study
 from tuning.registry.ranking import best_unknown_pairs
 from tuning.registry.versions import CHAMPION
 from tuning.report.curves import winner_curves

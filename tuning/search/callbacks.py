@@ -13,7 +13,7 @@ from tuning.ending import DEFAULT_METRIC, Ending, ending
 from tuning.libraries.ray_internals import LOW_MEMORY, trial_number
 from tuning.live import LiveTable
 from tuning.record.leaderboard import PUBLISHED
-from tuning.record.recorder import StudyRecord, best_curve
+from tuning.record.study_record import StudyRecord, best_curve
 from tuning.search.resumption import RAY_TRIAL, Progress
 from tuning.search.snapshot import keep_snapshot
 

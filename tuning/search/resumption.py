@@ -21,7 +21,7 @@ from tuning.ending import DEFAULT_METRIC, Ending
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import DEFAULT_SAMPLER, StudyPlan
 from tuning.record.delivery import KEY
-from tuning.record.recorder import StudyRecord, runs_of
+from tuning.record.study_record import StudyRecord, runs_of
 
 if TYPE_CHECKING:
     import optuna

@@ -16,7 +16,7 @@ from tuning.interrupt import interruptible
 from tuning.libraries.ray_internals import retry_pending_trials, treat_oom_kill_as_actor_death
 from tuning.live import LiveTable
 from tuning.plan import StudyPlan
-from tuning.record.recorder import StudyRecord
+from tuning.record.study_record import StudyRecord
 from tuning.search.callbacks import RecordTrials
 from tuning.search.resumption import (
     RAY_FOLDER,

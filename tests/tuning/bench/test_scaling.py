@@ -343,7 +343,7 @@ def test_a_study_with_stopped_trials_is_no_recording(home: Path) -> None:
     from tuning.bench.recording import record_study
     from tuning.ending import Ending
     from tuning.record.client import mlflow_client
-    from tuning.record.recorder import StudyRecord
+    from tuning.record.study_record import StudyRecord
 
     record = StudyRecord.create(
         mlflow_client(), "some", tags={"study": "some"}, params={}, artifact_location=home / "some"

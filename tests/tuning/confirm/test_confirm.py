@@ -27,8 +27,8 @@ from search_spaces.schema import SearchSpace
 from tests.tuning.commands_run import COMMAND
 from tests.tuning.registry.verdicts import NOISE, measured
 from tuning.record.fidelity import fidelity_line, rank_correlations
-from tuning.record.read_study import configuration_from_params
-from tuning.record.recorder import StudyRecord
+from tuning.record.finished_study import configuration_from_params
+from tuning.record.study_record import StudyRecord
 from tuning.registry.verdict import Measured, decide
 
 
@@ -85,7 +85,7 @@ def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A tiny study in a home of its own, confirmed twice."""
     from tuning.confirm.confirmation import ConfirmationPlan, confirm_study
     from tuning.plan import StudyPlan
-    from tuning.record.read_study import read_study
+    from tuning.record.finished_study import read_study
     from tuning.study import run_study
 
     home = tmp_path_factory.mktemp("confirm-home")
@@ -116,7 +116,7 @@ class TestConfirmedStudy:
         assert first.document()["protocol"] == "honest+groups-test"
 
     def test_rows_and_children(self, confirmed: Any) -> None:
-        from tuning.record.recorder import runs_of
+        from tuning.record.study_record import runs_of
 
         _, first, _ = confirmed
         names = {row["name"] for row in first.rows}
@@ -299,7 +299,7 @@ class TestConfirmedStudy:
         self, confirmed: Any
     ) -> None:
         from tuning.confirm.confirmation import confirm_study
-        from tuning.record.recorder import runs_of
+        from tuning.record.study_record import runs_of
 
         _, _, second = confirmed
         record = second.plan.study.record
@@ -334,7 +334,7 @@ class TestConfirmedStudy:
         self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from model.errors import InputError
-        from tuning.record.read_study import read_study
+        from tuning.record.finished_study import read_study
 
         swapped = dataclasses.replace(demo(), associations=1 - demo().associations)
         monkeypatch.setattr("model.data.catalogue.load", lambda name, folder: swapped)

@@ -22,7 +22,7 @@ from model.data.user_data import write_user_folder
 from tests.tuning.commands_run import COMMAND
 from tests.tuning.ray_head import TOKEN, Head, ray_head
 from tuning.record.client import mlflow_client
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 
 pytestmark = pytest.mark.ray
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from model.network.autoencoder import Configuration
-from tuning.jobs.watching import Replay, watch_driver
+from tuning.jobs.replay import Replay, watch_driver
+from tuning.record.driver_lock import is_driven, spool_folder
 from tuning.record.events import events_from
 from tuning.record.job_log import SUBMITTED_BY, Announcer, JobLog
-from tuning.record.recorder import StudyRecord
-from tuning.record.study_folder import is_driven, spool_folder
+from tuning.record.study_record import StudyRecord
 
 
 class NoServer:

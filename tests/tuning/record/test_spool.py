@@ -24,7 +24,7 @@ from tuning.ending import Ending
 from tuning.record.client import mlflow_client
 from tuning.record.delivery import deliver
 from tuning.record.events import pending, refused
-from tuning.record.recorder import StudyRecord, runs_of
+from tuning.record.study_record import StudyRecord, runs_of
 
 ROOT = Path(__file__).resolve().parents[3]
 POINTS = [(name, epoch) for name in ("a", "b") for epoch in (5, 10, 15)]

@@ -7,10 +7,10 @@ from model.evaluation.protocols import HONEST
 from search_spaces.loading import load_space
 from tuning.bench.store import bench_store, fill_study
 from tuning.plan import StudyPlan
-from tuning.record import studies
+from tuning.record import study_list
 from tuning.record.client import mlflow_client
 from tuning.record.leaderboard import count_endings, leaderboard_rows
-from tuning.record.recorder import runs_of
+from tuning.record.study_record import runs_of
 
 
 def filled(name: str, trials: int = 6) -> list:
@@ -24,8 +24,8 @@ def test_an_ended_study_is_read_from_its_own_run(home: Path, monkeypatch) -> Non
     runs = filled("ended")
     best = next(row["auc"] for row in leaderboard_rows(runs) if row["kind"] == "trial")
     read = []
-    monkeypatch.setattr(studies, "runs_of", lambda *arguments: read.append(arguments) or [])
-    (row,) = studies.list_studies()
+    monkeypatch.setattr(study_list, "runs_of", lambda *arguments: read.append(arguments) or [])
+    (row,) = study_list.list_studies()
     assert (row["name"], row["status"], row["protocol"]) == ("ended", "finished", "honest")
     assert row["trials"] == sum(count_endings(runs).values()) == 6
     assert row["best_auc"] == best
@@ -39,13 +39,13 @@ def test_of_one_that_has_not_ended_the_trials_are_read(home: Path) -> None:
     trial = next(run for run in runs if run.data.tags["kind"] == "trial")
     client.delete_tag(own.info.run_id, "status")  # as `tune --resume` does
     client.delete_run(trial.info.run_id)
-    (row,) = studies.list_studies()
+    (row,) = study_list.list_studies()
     assert (row["status"], row["trials"]) == ("running", 5)
 
 
 def test_experiments_of_others_are_no_studies(home: Path) -> None:
     mlflow_client().create_experiment("of somebody else")
-    assert studies.list_studies() == []
+    assert study_list.list_studies() == []
 
 
 def test_the_bench_reads_what_it_wrote_and_leaves_nothing(home: Path) -> None:

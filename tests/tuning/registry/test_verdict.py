@@ -7,7 +7,7 @@ import pytest
 from search_spaces.distributions import distributions
 from search_spaces.loading import load_space, shipped_spaces
 from tests.tuning.registry.verdicts import NOISE, measured
-from tuning.record.read_study import configuration_from_params
+from tuning.record.finished_study import configuration_from_params
 from tuning.registry.verdict import Measured, decide, may_be_champion, summary_row
 
 

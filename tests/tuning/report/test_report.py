@@ -24,7 +24,7 @@ from tuning.ending import Ending
 from tuning.home import artifact_root, data_folder
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
-from tuning.record.recorder import StudyRecord
+from tuning.record.study_record import StudyRecord
 from tuning.registry.model_card import ModelCard
 from tuning.registry.versions import confirm_version, register, resolve
 from tuning.report.curves import POINTS, fold_curves

@@ -64,7 +64,7 @@ class PublishedLoop:
             graph = MaskedGraph(visible, masked[:, batch], masked_degree)
             self.optimizer.zero_grad()
             loss = self.model.loss(self.x, graph, sampled[:, batch])
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(
                 self.model.parameters(), self.config.training.gradient_norm
             )

@@ -119,8 +119,10 @@ def resume_study(plan: StudyPlan) -> StudyResult:
     number of trials is what it was to be.
 
     Raises:
-        InputError: another process drives the study, MLflow does not know it, or it is finished.
+        InputError: another process drives the study, MLflow does not know it, it is finished, or
+            its sampler is not installed.
     """
+    SAMPLERS[plan.sampler]  # one of a package that may be gone
     close_dead_studies(but=plan.name)
     client = mlflow_client()
     folds = development_folds(plan.dataset, plan.protocol, plan.seed)

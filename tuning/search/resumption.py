@@ -98,12 +98,13 @@ def read_plan(name: str, dataset: AssociationDataset, address: str | None = None
     """
     path = study_folder(name) / _PLAN
     document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    if document is None or not _has_begun(study_storage(name, document["storage"])):
-        raise InputError(
-            f"there is no study {name!r} to go on with: it never began to search from here",
-            where="--resume",
-            hint="`mmatune study list` shows what there is; give its name with --name",
-        )
+    not_begun = InputError(
+        f"there is no study {name!r} to go on with: it never began to search from here",
+        where="--resume",
+        hint="`mmatune study list` shows what there is; give its name with --name",
+    )
+    if document is None:
+        raise not_begun
     plan = StudyPlan(
         name=name,
         dataset=dataset,
@@ -130,6 +131,8 @@ def read_plan(name: str, dataset: AssociationDataset, address: str | None = None
                 where="--resume",
                 hint="begin a new study",
             )
+    if not _has_begun(study_storage(name, plan.storage)):
+        raise not_begun
     return plan
 
 

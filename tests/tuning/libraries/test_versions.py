@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import tuning.libraries.versions
@@ -58,7 +59,7 @@ def test_a_library_is_capped_at_the_minor_version_that_is_pinned(name: str) -> N
         for line in (ROOT / "constraints.txt").read_text().splitlines()
         if "==" in line and not line.startswith("#")
     )
-    pinned = Version(pins[name])
+    pinned = Version(pins[canonicalize_name(name)])
     next_minor = f"{pinned.major}.{pinned.minor + 1}.0"
     assert requirement.specifier.contains(pinned)
     assert not requirement.specifier.contains(next_minor)

@@ -111,6 +111,7 @@ def test_a_report_is_drawn_of_it(recorded: Path, run: Any) -> None:
     assert "trial-005" in page.read_text()
 
 
+@pytest.mark.ray
 def test_a_confirmation_can_be_made_of_it(recorded: Path, run: Any) -> None:
     code, document = run(
         "confirm", STUDY, "--data", str(recorded / "small"), "--top", "2", "--splits", "2"

@@ -70,6 +70,7 @@ def test_they_are_gone_with_their_package(tmp_path: Path) -> None:
         assert raised.value.where == option
 
 
+@pytest.mark.heavy
 def test_they_keep_the_contracts(outside: Path) -> None:
     """In a process of its own, as their author runs it."""
     file = outside / "test_outside_kinds.py"

@@ -85,7 +85,8 @@ def test_a_group_without_a_command_is_one_clear_line_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     said = "error: mmatune study: name one of its commands - see `mmatune study --help`\n"
-    assert run_mmatune(capsys, "study") == (2, "", said)
+    code, _, err = run_mmatune(capsys, "study")
+    assert (code, err) == (2, said)
 
 
 def test_train_and_baselines_speak_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,8 +31,9 @@ from tuning.home import home
 # A score follows from the data and the folds, which are part of the key themselves, from every
 # module of the wing, and from these.
 _WING = "baselines"
-_BESIDE = tuple(
-    f"evaluation/{name}.py" for name in ("indicators", "metric", "metrics", "ranked", "ranking")
+_BESIDE = (
+    *(f"evaluation/{name}.py" for name in ("indicators", "metric", "metrics", "ranked", "ranking")),
+    "network/gip.py",
 )
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
 

@@ -19,9 +19,11 @@ from model.network.graph import Parameters
 from model.network.heads.evidence import evidence_rows
 from model.network.heads.kinds import HEADS
 
-# Pairs decoded at once, of all replicas: this bounds the memory of an MLP's hidden layer. More are
-# decoded in parts, in training twice, which takes less time than asking for new memory each epoch.
-PAIRS_AT_ONCE = 60_000
+# Pairs decoded at once, of all replicas, by type of device: this bounds the memory of an MLP's
+# hidden layer. More are decoded in parts, in training twice, which on a CPU takes less time than
+# asking for new memory each epoch. A part needs a generator of its own, and CUDA captures no epoch
+# that makes one: there the bound is only what fits, about 4 GB.
+PAIRS_AT_ONCE = {"cpu": 60_000, "cuda": 2_000_000}
 
 
 class PairDecoder:
@@ -85,7 +87,7 @@ class PairDecoder:
 
         What a part's gradient needs is computed a second time in the backward pass.
         """
-        at_once = max(1, PAIRS_AT_ONCE // len(z))
+        at_once = pairs_at_once(z)
         if pairs[0].shape[1] <= at_once:
             return self.pairs(parameters, z, evidence, pairs, generator)
 
@@ -105,6 +107,11 @@ class PairDecoder:
             ],
             dim=1,
         )
+
+
+def pairs_at_once(z: Tensor) -> int:
+    """How many pairs of each replica are decoded at once, for embeddings (B, N, D)."""
+    return max(1, PAIRS_AT_ONCE.get(z.device.type, PAIRS_AT_ONCE["cpu"]) // len(z))
 
 
 def degrees(

@@ -171,7 +171,7 @@ class BatchedTrainer:
         else:
             pairs = torch.as_tensor(node_pairs, device=self.device)
         parts = []
-        for part in torch.split(pairs, max(1, decoding.PAIRS_AT_ONCE // len(z)), dim=1):
+        for part in torch.split(pairs, decoding.pairs_at_once(z), dim=1):
             first, second = (row.expand(len(z), -1) for row in part)
             logits = self.decoder.pairs(parameters, z, evidence, (first, second), None)
             parts.append(torch.sigmoid(logits.double()))

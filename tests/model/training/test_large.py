@@ -57,7 +57,7 @@ def test_parts_of_pairs_give_the_loss_and_gradients_of_the_whole(
     sampled = trainer.sampler.draw(mask, generator)
     whole = trainer.losses(mask, sampled, None)
     gradients = trainer.gradients(whole)
-    monkeypatch.setattr(model.training.batched.decoding, "PAIRS_AT_ONCE", 15)
+    monkeypatch.setitem(model.training.batched.decoding.PAIRS_AT_ONCE, "cpu", 15)
     in_parts = trainer.losses(mask, sampled, None)
     assert torch.allclose(in_parts, whole, rtol=1e-5)
     assert torch.allclose(trainer.gradients(in_parts), gradients, rtol=1e-3, atol=1e-6)
@@ -67,7 +67,7 @@ def test_the_second_pass_of_a_part_drops_what_the_first_dropped(
     tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gradient of a seeded loss is its slope; with other dropout in the second pass not."""
-    monkeypatch.setattr(model.training.batched.decoding, "PAIRS_AT_ONCE", 15)
+    monkeypatch.setitem(model.training.batched.decoding.PAIRS_AT_ONCE, "cpu", 15)
     still = {"encoder.dropout": 0, "degree_decoder.dropout": 0, "edge_decoder.dropout": 0.5}
     _, trainer = trained(tiny, **still)
     generator = torch.Generator().manual_seed(1)

@@ -21,6 +21,8 @@ from model.training.checkpoint import load_checkpoint
 from tests.tuning.commands_run import run_mmatune
 from tuning.registry.versions import load, resolve
 
+pytestmark = pytest.mark.heavy
+
 ARCHIVE = Path(__file__).parent / "recorded" / "before-the-move.tar.xz"
 STUDY = "before-the-move"
 _RECORDED_AT = "/srv/mmatune/home"  # where that home was; MLflow writes whole addresses

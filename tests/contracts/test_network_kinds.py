@@ -12,6 +12,8 @@ from tests.contracts.head import HeadContract
 from tests.contracts.kind import KindContract
 from tests.contracts.mask import MaskContract
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize("kind", ENCODERS)
 class TestEncoders(EncoderContract): ...

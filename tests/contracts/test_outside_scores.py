@@ -26,6 +26,8 @@ from tests.model.options import configuration
 from tests.model.training.batched.waits import waits
 from tuning.search import baseline_cache
 
+pytestmark = pytest.mark.heavy
+
 TABLES: tuple[Table, ...] = (BASELINES, PROTOCOLS, METRICS)
 PACKAGE = "mmatune_outside_scores"
 ENTRY_POINTS = f"""

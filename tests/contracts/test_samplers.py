@@ -23,6 +23,8 @@ from tuning.plan import StudyPlan
 from tuning.search.samplers import SAMPLERS, sampler_seed
 from tuning.study import run_study
 
+pytestmark = pytest.mark.heavy
+
 OWN = ("tpe", "random")
 Check = Callable[[str], None]
 

@@ -17,6 +17,8 @@ from tests.contracts.baseline import BaselineContract
 from tests.contracts.metric import MetricContract
 from tests.contracts.protocol import ProtocolContract
 
+pytestmark = pytest.mark.heavy
+
 # A molecule with many associations, a miRNA with some, and one with a twin that has some too.
 CASES = ("case-study:demo-sm-01", "case-study:demo-mir-60", "case-study:demo-mir-29-2")
 

@@ -89,6 +89,7 @@ def test_a_group_without_a_command_is_one_clear_line_too(
     assert (code, err) == (2, said)
 
 
+@pytest.mark.heavy
 def test_train_and_baselines_speak_json(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--json", "--protocol", "paper", "--seed", "1"]
     quick = ["--set", "training.epochs=2", "--set", "encoder.type=sage"]

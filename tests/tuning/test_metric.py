@@ -41,6 +41,8 @@ from tuning.registry.versions import list_models, resolve
 from tuning.report.page import render
 from tuning.report.reading import read_report
 
+pytestmark = pytest.mark.heavy
+
 SPACE = SearchSpace.model_validate(
     {
         "description": "four trials",

@@ -1,7 +1,7 @@
 """A discrete-event simulation of a study: many GPUs, one driver, the real scheduler, no training.
 
 A trial is a recorded curve. The driver handles one thing at a time, as Ray Tune's does, so a trial
-waits until its report has been handled. A GPU goes through these events:
+waits until its report has been handled. A GPU goes through these events::
 
     GPU_UP -> TRIAL_SENT -> TRAINING_STARTS -> REPORTED -> REPORT_HANDLED
                                    ^                            |

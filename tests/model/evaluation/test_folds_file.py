@@ -19,6 +19,8 @@ from model.evaluation.folds_file import FoldsFile, read_folds
 from model.evaluation.predictions_file import COLUMNS, evaluate_predictions
 from model.evaluation.protocols import DAESTB, HONEST, PAPER, PROTOCOLS, case_study
 
+pytestmark = pytest.mark.heavy
+
 Rows = list[list[str]]
 
 

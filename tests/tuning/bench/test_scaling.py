@@ -33,6 +33,8 @@ from tuning.bench.simulation import (
 )
 from tuning.search.scheduler import StudyScheduler
 
+pytestmark = pytest.mark.heavy
+
 HALVING = load_space("full").model_copy(update={"start_with": []})  # rungs at 60 and 180
 NO_RUNGS = HALVING.model_copy(update={"schedule": Schedule(report_every=20, first_rung=300)})
 COSTS = Costs(actor_start=7.0, trial_start=0.1, trial=0.05, trial_growth=1e-4, report=0.02)

@@ -131,6 +131,7 @@ def test_seconds_and_bytes_are_those_of_one_epoch_one_evaluation_one_checkpoint(
     assert prober.rate(Configuration()) == pytest.approx(1 / 0.02)
 
 
+@pytest.mark.heavy
 def test_the_most_memory_that_was_ever_taken_is_told(prober: Prober) -> None:
     before = prober.memory()["trial_machine_memory"]
     now = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

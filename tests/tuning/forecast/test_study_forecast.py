@@ -16,6 +16,8 @@ from tuning.forecast.prober import Cost
 from tuning.home import optuna_storage_url
 from tuning.search.searcher import StudySearch
 
+pytestmark = pytest.mark.heavy
+
 PAIRS = 1000
 
 

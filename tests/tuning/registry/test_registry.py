@@ -25,6 +25,8 @@ from tuning.registry.versions import (
     resolve,
 )
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).resolve().parents[3]
 M, S = 6, 4
 PROBABILITY = np.random.default_rng(0).random((M, S))

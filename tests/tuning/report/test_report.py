@@ -31,6 +31,8 @@ from tuning.report.curves import POINTS, fold_curves
 from tuning.report.page import write_page
 from tuning.report.reading import read_report
 
+pytestmark = pytest.mark.heavy
+
 SPACE = SearchSpace.model_validate(
     {
         "description": "a <b>small</b> space",

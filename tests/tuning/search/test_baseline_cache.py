@@ -50,6 +50,7 @@ def test_a_score_is_measured_once_and_comes_back_unchanged(
     assert file.suffix == ".json"
 
 
+@pytest.mark.heavy
 def test_anything_else_in_the_key_is_another_score(
     dataset: AssociationDataset, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

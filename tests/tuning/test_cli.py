@@ -9,6 +9,8 @@ import typer
 
 from model.baselines.registry import BASELINES
 from model.data.synthetic import demo
+from model.data.user_data import write_user_folder
+from tests.model.parts import part_of
 from tests.tuning.commands_run import run_mmatune
 from tuning.cli import app
 
@@ -90,13 +92,14 @@ def test_a_group_without_a_command_is_one_clear_line_too(
 
 
 @pytest.mark.heavy
-def test_train_and_baselines_speak_json(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--json", "--protocol", "paper", "--seed", "1"]
+def test_train_and_baselines_speak_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    write_user_folder(part_of(demo(), 60, 8), tmp_path / "part")
+    arguments = [str(tmp_path / "part"), "--json", "--protocol", "paper", "--seed", "1"]
     quick = ["--set", "training.epochs=2", "--set", "encoder.type=sage"]
-    trained = document_of(capsys, "train", "demo", *arguments, *quick)
-    measured = document_of(capsys, "baselines", "demo", *arguments)
+    trained = document_of(capsys, "train", *arguments, *quick)
+    measured = document_of(capsys, "baselines", *arguments)
     for document in (trained, measured):
-        assert document["dataset"] == "demo"
+        assert document["dataset"] == "part"
         assert document["protocol"] == "paper"
         assert document["data_hash"] == trained["data_hash"]
     (row,) = trained["rows"]

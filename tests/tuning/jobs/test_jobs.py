@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ import yaml
 
 from model.data.synthetic import demo
 from model.data.user_data import write_user_folder
+from tests.model.parts import part_of
 from tests.tuning.commands_run import COMMAND
 from tests.tuning.ray_head import TOKEN, Head, ray_head
 from tuning.record.client import mlflow_client
@@ -52,17 +52,7 @@ def head() -> Iterator[Head]:
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a user's data and space, far from the head's."""
     folder = tmp_path_factory.mktemp("laptop")
-    whole = demo()
-    rows, columns = slice(60), slice(6)
-    small = replace(
-        whole,
-        mirnas=whole.mirnas[rows],
-        small_molecules=whole.small_molecules[columns],
-        associations=whole.associations[rows, columns],
-        mirna_similarity=whole.mirna_similarity[rows, rows],
-        small_molecule_similarity=whole.small_molecule_similarity[columns, columns],
-    )
-    write_user_folder(small, folder / "mine")
+    write_user_folder(part_of(demo(), 60, 6), folder / "mine")
     (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
     return folder
 

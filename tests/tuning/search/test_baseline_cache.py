@@ -132,3 +132,19 @@ def test_the_version_covers_all_code_that_a_score_follows_from(
         after = version()
         assert after != before
         before = after
+
+
+@pytest.mark.heavy
+def test_order_of_the_baselines_on_the_demo_data(
+    dataset: AssociationDataset, measured_home: Path
+) -> None:
+    """The similarities are informative: every method that uses them beats counting associations."""
+    folds = development_folds(dataset, HONEST, 0)
+    aucs = {
+        name: module.cached_evaluation(name, dataset, HONEST.name, 0, folds).summary()["auc"]
+        for name in BASELINES
+    }
+    counting = aucs.pop("additive degree")
+    assert 0.7 < counting < min(aucs.values()) - 0.01
+    # Trees see each pair alone; the others compare its neighbours.
+    assert min(aucs, key=aucs.__getitem__) == "gradient boosting"

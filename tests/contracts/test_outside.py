@@ -1,7 +1,8 @@
-"""Kinds of another package keep the contracts and train, without a change to the project."""
+"""Kinds of another package train without a change to the project.
 
-import subprocess
-import sys
+That they keep the contracts is seen with the recipes of CONTRIBUTING.md: `tests/test_contributing.py`.
+"""
+
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,28 +17,6 @@ from tests.contracts import somebody_elses
 from tests.contracts.networks import tiny_network
 from tests.contracts.outside import NETWORK_KINDS, installed
 from tests.model.options import TABLES, configuration
-
-ROOT = Path(__file__).resolve().parents[2]
-# What its author writes to test a kind.
-THEIR_TEST = """
-import pytest
-from tests.contracts.edge_decoder import EdgeDecoderContract
-from tests.contracts.encoder import EncoderContract
-from tests.contracts.head import HeadContract
-from tests.contracts.mask import MaskContract
-
-@pytest.mark.parametrize("kind", ["outside"])
-class TestEncoder(EncoderContract): ...
-
-@pytest.mark.parametrize("kind", ["outside"])
-class TestEdgeDecoder(EdgeDecoderContract): ...
-
-@pytest.mark.parametrize("kind", ["outside"])
-class TestHead(HeadContract): ...
-
-@pytest.mark.parametrize("kind", ["outside"])
-class TestMask(MaskContract): ...
-"""
 
 
 @pytest.fixture
@@ -68,19 +47,3 @@ def test_they_are_gone_with_their_package(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="should be one of") as raised:
             configuration(**{option: "outside"})
         assert raised.value.where == option
-
-
-@pytest.mark.heavy
-def test_they_keep_the_contracts(outside: Path) -> None:
-    """In a process of its own, as their author runs it."""
-    file = outside / "test_outside_kinds.py"
-    file.write_text(THEIR_TEST)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={outside}"]
-        + [str(file)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout

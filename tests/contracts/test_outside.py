@@ -1,6 +1,6 @@
 """Kinds of another package train without a change to the project.
 
-That they keep the contracts is seen with the recipes of CONTRIBUTING.md: `tests/test_contributing.py`.
+That they keep the contracts is seen with the recipes of CONTRIBUTING.md (`test_contributing.py`).
 """
 
 from collections.abc import Iterator

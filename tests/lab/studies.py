@@ -6,11 +6,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,8 +196,8 @@ def moved(storage: Path) -> set[str]:
     return set(found)
 
 
-def trains_on(host: Host) -> bool:
-    """Whether a trial's process runs on the host, that is, below its first process."""
+def trial_processes(host: Host) -> list[int]:
+    """Ids of the trials' processes on the host, that is, of those below its first process."""
     assert host.process is not None
     table = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
@@ -208,7 +209,24 @@ def trains_on(host: Host) -> bool:
         more = {row[0] for row in rows if row[1] in family} - family
         family |= more
         grown = bool(more)
-    return any(row[0] in family and "ImplicitFunc" in row[2] for row in rows if len(row) > 2)
+    return [
+        int(row[0])
+        for row in rows
+        if len(row) > 2 and row[0] in family and "ImplicitFunc" in row[2]
+    ]
+
+
+@contextmanager
+def stopped(processes: Sequence[int]) -> Iterator[None]:
+    """The processes do nothing in here, so that what is waited for comes before they end."""
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
 
 def nothing_is_lost(document: dict[str, Any], name: str, trials: int, storage: Path) -> None:

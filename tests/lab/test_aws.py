@@ -40,7 +40,8 @@ from tests.lab.studies import (
     run,
     said,
     started_study,
-    trains_on,
+    stopped,
+    trial_processes,
     up,
     wait_for,
 )
@@ -139,11 +140,21 @@ def test_a_study_outlives_a_spot_machine(
             found = far(home, "spot")
             return found if len(found) == TRIALS else set()
 
+        def another_is_launched() -> bool:
+            assert study.poll() is None, said(lab, "spot")
+            return len(spot(aws)) == TRIALS + 1
+
         before = wait_for(all_are_far)
         lap("the trials have checkpoints")
         workers = [lab.hosts[one] for one in spot(aws, "running") if one in lab.hosts]
-        victim = next(host.name for host in workers if host.runs and trains_on(host))
-        aws.client("ec2").terminate_instances(InstanceIds=[victim])
+        training = {host.name: trial_processes(host) for host in workers if host.runs}
+        victim = next(name for name, processes in training.items() if processes)
+        others = [one for name, found in training.items() if name != victim for one in found]
+        # A trial that ended first would leave its machine to the one that is lost.
+        with stopped(others):
+            aws.client("ec2").terminate_instances(InstanceIds=[victim])
+            wait_for(another_is_launched)
+        lap("another machine is there")
         assert study.wait() == 0, said(lab, "spot")
         lap("the study has ended")
     answered = answer(head, "spot")

@@ -28,7 +28,7 @@ from tests.lab.studies import (
     said,
     started_study,
     steps,
-    trains_on,
+    trial_processes,
     up,
     wait_for,
 )
@@ -127,7 +127,7 @@ def outlives(
     """A study goes on to its end after a fault of the first worker, with all of its trials."""
     head = machines.hosts["head"]
     with under_way(machines, cluster, name) as study:
-        assert trains_on(machines.hosts["worker1"])
+        assert trial_processes(machines.hosts["worker1"])
         before = set(steps(home(head), name))
         fault()
         assert study.wait() == 0, said(machines, name)

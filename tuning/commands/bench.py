@@ -56,6 +56,24 @@ def trial(
 
 
 @app.command()
+def curves(
+    recording: Annotated[
+        str, typer.Option("--recording", help="Data set whose recorded curves are read.")
+    ] = "dataset2",
+    as_json: JsonOption = False,
+) -> None:
+    """What recorded curves of random points say about searching; nothing is trained.
+
+    Example: `mmatune bench curves --recording gpcr`
+    """
+    from tuning.bench.recorded_curves import bench_curves, read_curves
+
+    with console.status("bench ..."):
+        result = bench_curves(read_curves(recording))
+    _show(result, as_json, title=f"bench curves, {recording}")
+
+
+@app.command()
 def device(
     name: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     repeats: RepeatsOption = 9,
@@ -303,6 +321,10 @@ def _show(result: dict[str, Any], as_json: bool, *, title: str) -> None:
     console.print(table)
     for name, value in result["ratios"].items():
         console.print(f"{name}: {value:.2f}")
+    if "recorded" in result:
+        count, about = result["figures"][0]["repeats"], result["recorded"]
+        console.print(f"{count} points of {about['space']}, recorded on {about['device']}.")
+        return
     machine = result["machine"]
     where = machine["gpu"] or f"{machine['processor']}, {machine['cores']} cores"
     console.print(f"Measured {result['figures'][0]['repeats']} times on {where}.")

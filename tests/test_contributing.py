@@ -24,6 +24,7 @@ from model.data.datasets import AssociationDataset
 from model.data.synthetic import demo
 from model.data.user_data import write_user_folder
 from model.table import Table
+from tests.model.parts import part_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -162,15 +163,7 @@ def small_network() -> AssociationDataset:
     small_molecules = np.argsort(-whole.associations.sum(axis=0), kind="stable")[:10]
     mirnas = np.flatnonzero(whole.associations[:, small_molecules].any(axis=1))[:60]
     return dataclasses.replace(
-        whole,
-        name="part",
-        mirnas=tuple(whole.mirnas[i] for i in mirnas),
-        small_molecules=tuple(whole.small_molecules[j] for j in small_molecules),
-        associations=whole.associations[np.ix_(mirnas, small_molecules)],
-        mirna_similarity=whole.mirna_similarity[np.ix_(mirnas, mirnas)],
-        small_molecule_similarity=whole.small_molecule_similarity[
-            np.ix_(small_molecules, small_molecules)
-        ],
+        part_of(whole, mirnas.tolist(), small_molecules.tolist()), name="part"
     )
 
 

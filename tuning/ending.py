@@ -10,7 +10,6 @@ from typing import Any
 # What a study maximises unless its plan says otherwise: the mean AUC over the development folds.
 # It is also the metric of records that name none.
 DEFAULT_METRIC = "auc"
-METRIC = DEFAULT_METRIC  # its former name
 
 
 class Ending(StrEnum):

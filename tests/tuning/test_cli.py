@@ -93,7 +93,7 @@ def test_a_group_without_a_command_is_one_clear_line_too(
 
 @pytest.mark.heavy
 def test_train_and_baselines_speak_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    write_user_folder(part_of(demo(), 60, 8), tmp_path / "part")
+    write_user_folder(part_of(demo(), range(60), range(8)), tmp_path / "part")
     arguments = [str(tmp_path / "part"), "--json", "--protocol", "paper", "--seed", "1"]
     quick = ["--set", "training.epochs=2", "--set", "encoder.type=sage"]
     trained = document_of(capsys, "train", *arguments, *quick)

@@ -139,14 +139,14 @@ def surrogate_predictions(points: Sequence[dict[str, Any]], scores: np.ndarray) 
     from sklearn.ensemble import ExtraTreesRegressor
     from sklearn.model_selection import KFold, cross_val_predict
 
-    table = pd.get_dummies(pd.DataFrame(points).map(str_or_number)).astype(float)
+    table = pd.get_dummies(pd.DataFrame(points).map(_kind_or_number)).astype(float)
     trees = ExtraTreesRegressor(200, min_samples_leaf=2, random_state=0)
     parts = KFold(_PARTS, shuffle=True, random_state=0)
     predictions: np.ndarray = cross_val_predict(trees, table.to_numpy(), scores, cv=parts)
     return predictions
 
 
-def str_or_number(value: Any) -> Any:
+def _kind_or_number(value: Any) -> Any:
     """A column that mixes kinds and numbers (1, 3, "all") has to be one of kinds."""
     return float(value) if isinstance(value, float) else str(value)
 

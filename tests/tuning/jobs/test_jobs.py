@@ -52,7 +52,7 @@ def head() -> Iterator[Head]:
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a user's data and space, far from the head's."""
     folder = tmp_path_factory.mktemp("laptop")
-    write_user_folder(part_of(demo(), 60, 6), folder / "mine")
+    write_user_folder(part_of(demo(), range(60), range(6)), folder / "mine")
     (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
     return folder
 

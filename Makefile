@@ -28,7 +28,7 @@ PROGRESS = awk '/^(Collecting|Processing) / { if (++n % 25 == 0) { print "  " n 
 # tests/tiers.py, the longest first.
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder --durations=10
 
-.PHONY: help demo test check fast test-cluster test-slow reliability lint format setup screenshots constraints clean
+.PHONY: help demo test check fast fuzz test-cluster test-slow reliability lint format setup screenshots constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -55,6 +55,9 @@ test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
 
 reliability: $(INSTALLED) ## do to studies what they must survive; write the README's table
 	$(BIN)/python -m pytest -m survives --reliability=README.md
+
+fuzz: $(INSTALLED) ## read 11,000 generated bad inputs: none may end in a traceback or a hang
+	$(BIN)/python -m tests.fuzz
 
 # Afresh each time: Sphinx keeps what it has read, and would warn only once.
 .PHONY: docs

@@ -7,16 +7,15 @@ from typing import Any
 import optuna
 from optuna.samplers import RandomSampler
 
-from search_spaces.distributions import distributions
+from search_spaces.distributions import suggest
 from search_spaces.schema import SearchSpace
 
 
 def sample_points(space: SearchSpace, count: int, seed: int) -> list[dict[str, Any]]:
     """Independent points, each parameter uniform over its range, or over its logarithm's.
 
-    The first of them are those that Optuna's TPE suggests with this seed, which begins with random
+    The first of them are those that `tune` suggests with this seed: its samplers begin with random
     ones.
     """
     study = optuna.create_study(sampler=RandomSampler(seed))
-    wanted = distributions(space)
-    return [study.ask(wanted).params for _ in range(count)]
+    return [suggest(space, study.ask()) for _ in range(count)]

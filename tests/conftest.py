@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import fcntl
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -8,6 +9,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+
+# Before torch and numpy are loaded; commands that a test starts inherit it. Several workers of
+# pytest-xdist share the cores: an OpenMP thread that waits there for its peers spins, and with two
+# threads a process the tests of the networks cost three to four times their processor seconds.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from model.baselines.registry import BASELINES
 from model.data.synthetic import demo
@@ -81,7 +87,7 @@ def _copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     make = client.make_embedded_store
 
     def copy(database: Path) -> None:
-        with client.FileLock(database.with_name("mlflow.db.lock")):
+        with client.locked(database.with_name("mlflow.db.lock")):
             if not database.exists():
                 draft = shutil.copy(template, database.with_name("mlflow.db.copy"))
                 with closing(sqlite3.connect(draft)) as tables, tables:

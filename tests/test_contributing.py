@@ -37,7 +37,7 @@ TABLES = {
     "masking scheme": "model.network.masks.kinds.MASKS",
     "baseline": "model.baselines.registry.BASELINES",
     "protocol": "model.evaluation.protocols.PROTOCOLS",
-    "metric": "model.evaluation.metrics.METRICS",
+    "metric": "model.evaluation.metrics.table.METRICS",
     "sampler of the search": "tuning.search.samplers.SAMPLERS",
 }
 

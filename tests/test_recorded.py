@@ -99,7 +99,7 @@ def _without_added_keys(document: Any, expected: Any) -> Any:
 def test_a_recorded_trial_trains_to_the_score_it_had(recorded: Path, run: Any) -> None:
     expected = json.loads((recorded / "expected" / "train.json").read_text())
     code, document = run("train", str(recorded / "small"), "--from-run", f"{STUDY}/trial-004")
-    assert code == 0
+    assert code == (document["recorded"] != document["repeated"])
     # To the last bit only where the processor rounds as the recorder's did.
     for name, value in expected["recorded"].items():
         assert document["recorded"][name] == value

@@ -48,8 +48,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def _refuse_process(event: str, arguments: tuple[Any, ...]) -> None:
-    # scikit-learn counts the machine's cores with `lscpu`, once a process.
-    if _running and event in _STARTS and arguments[:1] != ("lscpu",):
+    # Once a process scikit-learn counts the machine's cores, and Python asks for its processor.
+    if _running and event in _STARTS and arguments[:1] not in (("lscpu",), ("uname",)):
         pytest.fail(
             f"{_running[0]} starts a process ({event} {arguments[:2]}):"
             " mark it `heavy`, or `ray` if it starts a Ray runtime"

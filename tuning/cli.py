@@ -21,9 +21,20 @@ from tuning.commands.serve import serve
 from tuning.commands.server import server
 from tuning.commands.train import train
 from tuning.commands.tune import tune
-from tuning.console import console, print_error, print_json, stdout_for_documents
+from tuning.console import (
+    console,
+    data_warnings_shown,
+    print_error,
+    print_json,
+    stdout_for_documents,
+)
 from tuning.disk import refusals_named
+from tuning.foreign_errors import explain, fault, keep_traceback
+from tuning.interrupt import ending_as_interrupted
 from tuning.libraries.versions import libraries, versions
+from tuning.loopback import bypass_proxies_on_loopback
+
+_DEBUG = "--debug"  # taken out of the line before it is parsed, so it may stand anywhere
 
 app = typer.Typer(
     name="mmatune",
@@ -53,6 +64,12 @@ def _options(
             " that it is tested with; takes `--json`.",
         ),
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            _DEBUG, help="Anywhere on the line: show the whole traceback of an error at once."
+        ),
+    ] = False,
 ) -> None:
     pass
 
@@ -77,15 +94,23 @@ app.add_typer(cluster.app, name="cluster")
 
 
 def main() -> None:
-    """Run the command line; exit code 2 and one clear line for anything the user can mend."""
-    arguments = sys.argv[1:] or ["--help"]
+    """Run the command line; exit code 2 and one clear line for anything the user can mend.
+
+    A fault of our own ends in one line too, with exit code 1; the traceback is in a file.
+    """
+    arguments = [one for one in sys.argv[1:] if one != _DEBUG] or ["--help"]
+    bypass_proxies_on_loopback()
     as_json = "--json" in arguments
     if sorted(arguments) == ["--json", "--version"]:
         print_json(versions())
         sys.exit(0)
     if not {"--help", "--version"} & set(arguments):
         _warn_of_untested_versions()
-    with stdout_for_documents() if as_json else nullcontext():
+    with (
+        stdout_for_documents() if as_json else nullcontext(),
+        data_warnings_shown(),
+        ending_as_interrupted(),
+    ):
         _run(arguments, as_json=as_json)
 
 
@@ -118,3 +143,10 @@ def _run(arguments: list[str], *, as_json: bool) -> None:
     except (typer.Abort, KeyboardInterrupt):
         console.print("interrupted")
         sys.exit(130)
+    except Exception as error:
+        if _DEBUG in sys.argv:
+            raise
+        explained = explain(error)
+        print_error(explained or fault(error), as_json=as_json)
+        console.print(f"the whole traceback: {keep_traceback(error)}", markup=False, soft_wrap=True)
+        sys.exit(2 if explained else 1)

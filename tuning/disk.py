@@ -37,14 +37,17 @@ def refusals_named(where: str, hint: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        for one in _chain(error):
+        for one in chain_of(error):
             if said := refusal(str(one)):
                 file = str(one.filename or "") if isinstance(one, OSError) else ""
                 raise InputError(said, where=file or where, hint=hint) from error
         raise
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what it was raised from or while clearing up after."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__

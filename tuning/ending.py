@@ -15,10 +15,14 @@ DEFAULT_METRIC = "auc"
 class Ending(StrEnum):
     """The end of a trial, as every table, run and record calls it."""
 
-    FINISHED = "finished"  # reached its full budget with a finite score: may win
+    FINISHED = "finished"  # reached the longest budget with a finite score
     STOPPED = "stopped early"  # the scheduler gave up on it
     FAILED = "failed"  # an error, or a score that is not finite
     KILLED = "killed"  # the study ended first: interrupted or crashed
+
+
+# Who ended so may win, by the score at the epoch that is chosen from its curve.
+RANKED = (Ending.FINISHED, Ending.STOPPED)
 
 
 def ending(

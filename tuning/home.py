@@ -11,6 +11,9 @@ from pathlib import Path
 
 from model.errors import InputError
 
+_IN_NAMES = set("/\\\0\n\r")  # what no name of a study has
+_LONGEST_NAME = 200  # bytes; file systems take 255, and other names are made of it
+
 
 def home() -> Path:
     """The home folder, absolute; made on first use.
@@ -24,7 +27,7 @@ def home() -> Path:
 
 def tracking_uri() -> str:
     """Address of the MLflow store: `MLFLOW_TRACKING_URI` where set, else SQLite under the home."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_address(home() / "mlflow.db")
 
 
 def is_embedded() -> bool:
@@ -37,7 +40,30 @@ def optuna_storage_url() -> str:
 
     Never MLflow's: both own a table `alembic_version`, and the second to come would not start.
     """
-    return f"sqlite:///{home() / 'optuna.db'}"
+    # Optuna formats the address with its own version, which a "{" in a folder's name would spoil.
+    return sqlite_address(optuna_file()).replace("{", "{{").replace("}", "}}")
+
+
+def optuna_file() -> Path:
+    """Optuna's database."""
+    return home() / "optuna.db"
+
+
+def sqlite_address(database: Path) -> str:
+    """SQLAlchemy's address of a file: it takes a ``?`` for a query and decodes a ``%``.
+
+    An address with the name of the driver is the same to SQLAlchemy; of one without MLflow makes
+    the folder, as it is spelt there, and so beside the one that is meant.
+    """
+    path = str(database)
+    if not {"%", "?"} & set(path):
+        return f"sqlite:///{path}"
+    return f"sqlite+pysqlite:///{path.replace('%', '%25').replace('?', '%3F')}"
+
+
+def database_files() -> list[Path]:
+    """The databases under the home, whether they are there or not."""
+    return [optuna_file(), *([home() / "mlflow.db"] if is_embedded() else [])]
 
 
 def artifact_root() -> Path:
@@ -46,17 +72,31 @@ def artifact_root() -> Path:
 
 
 def study_folder(study: str) -> Path:
-    """Folder of what one study keeps between sessions (checkpoints, Ray Tune's state).
+    """Folder of what one study keeps between sessions (checkpoints, Ray Tune's state); made.
 
     Raises:
         InputError: the name is not usable as the name of a folder.
     """
-    if study in {"", ".", ".."} or "/" in study or "\\" in study or "\0" in study:
+    return _made(study_path(study))
+
+
+def study_path(study: str) -> Path:
+    """The same folder, whether it is there or not.
+
+    Raises:
+        InputError: the name is not usable as the name of a folder.
+    """
+    if study in {"", ".", ".."} or not _IN_NAMES.isdisjoint(study):
         raise InputError(
             f"{study!r} cannot be the name of a study",
             hint="use letters, digits, '-', '_' and '.'",
         )
-    return _made(home() / "studies" / study)
+    if len(os.fsencode(study)) > _LONGEST_NAME:
+        raise InputError(
+            f"a name of {len(study)} characters is too long for a study: {study[:20]}...",
+            hint=f"at most {_LONGEST_NAME} bytes",
+        )
+    return home() / "studies" / study
 
 
 def data_folder() -> Path:

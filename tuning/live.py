@@ -12,8 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from model.evaluation.epoch_choice import Choice
 from tuning.console import console
-from tuning.ending import Ending
+from tuning.ending import RANKED, Ending
 from tuning.metric import AUC, metric_label, ranking_key
 
 # What a row shows of a trial's parameters.
@@ -73,9 +74,15 @@ class LiveTable:
             "epochs": int(params["training.epochs"]),
         }
 
-    def report(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A trial reported."""
-        self.rows[trial_id] |= {"epoch": result["epoch"], self.metric: result[self.metric]}
+    def report(self, trial_id: str, epoch: int, choice: Choice | None) -> None:
+        """A trial reported.
+
+        Args:
+            choice: what is chosen from its curve so far; None where no score was finite yet.
+        """
+        self.rows[trial_id]["epoch"] = epoch
+        if choice:
+            self.rows[trial_id] |= {"chosen": choice.epoch, self.metric: choice.score}
 
     def end(self, trial_id: str, ended: Ending) -> None:
         """A trial is over."""
@@ -83,7 +90,9 @@ class LiveTable:
         row["status"] = ended.value
         if not console.is_terminal:
             label, score = metric_label(self.metric), row.get(self.metric)
-            shown = "no score" if score is None else f"{label} {score:.4f}"
+            shown = "no score"
+            if score is not None:
+                shown = f"{label} {score:.4f} at epoch {row['chosen']}"
             over = sum(other["status"] != "running" for other in self.rows.values())
             console.print(
                 f"{over}/{self.trials} {row['name']} {ended.value} after"
@@ -116,7 +125,7 @@ class LiveTable:
         )
         for column in ("trial", "status"):
             table.add_column(column)
-        for column in ("epoch", metric_label(self.metric)):
+        for column in ("epoch", metric_label(self.metric), "at"):
             table.add_column(column, justify="right")
         table.add_column("encoder")
         for column in ("mask rate", "alpha"):
@@ -124,15 +133,14 @@ class LiveTable:
         # Running trials first, then the best; what does not fit is in the counts.
         running = [row for row in self.rows.values() if row["status"] == "running"]
         over = [row for row in self.rows.values() if row["status"] != "running"]
-        over.sort(
-            key=lambda row: (row["status"] != Ending.FINISHED, ranking_key(row.get(self.metric)))
-        )
+        over.sort(key=lambda row: (row["status"] not in RANKED, ranking_key(row.get(self.metric))))
         for row in (running + over)[:_ROWS]:
             table.add_row(
                 row["name"],
                 _status(row["status"]),
                 f"{row.get('epoch', 0)}/{row['epochs']}",
                 f"{row[self.metric]:.4f}" if self.metric in row else "",
+                str(row.get("chosen", "")),
                 row["encoder"],
                 f"{row['mask']:.2f}",
                 f"{row['alpha']:.3g}",

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+
+from model.errors import InputError
+from model.evaluation.folds import Fold
+from model.evaluation.metrics.ranked import RankedFold
+from model.evaluation.metrics.table import METRICS
 
 AUC, AP = "auc", "ap"
 
@@ -23,13 +31,45 @@ def metric_of(runs: Sequence[Any]) -> str:
 
 
 def metric_label(metric: str) -> str:
-    """The metric as tables and sentences show it: "AUC"."""
-    return metric.upper()
+    """The metric as tables and sentences show it: "AUC".
+
+    A record may name one of a package that is gone; it is then shown by its name.
+    """
+    return METRICS[metric].label if metric in METRICS else metric
 
 
 def metric_beside(metric: str) -> str:
-    """The metric that tables show beside the study's own: AP, or AUC in a study of AP."""
-    return AUC if metric == AP else AP
+    """The metric that tables show beside the study's own: AUC, or AP in a study of AUC."""
+    return AP if metric == AUC else AUC
+
+
+def check_metric(metric: str, folds: Sequence[Fold]) -> None:
+    """Refuse a metric that would rank nothing, before anything is measured.
+
+    Raises:
+        InputError: the metric is unknown, baselines have no value of it, or it is not defined on
+            one of the folds, whatever the scores are.
+    """
+    entry = METRICS[metric]
+    if entry.needs_threshold:
+        others = ", ".join(name for name, one in METRICS.items() if not one.needs_threshold)
+        raise InputError(
+            f"{metric} counts probabilities above a threshold, and the scores of baselines are no"
+            " probabilities: nothing would tell whether the winner beats them",
+            where="--metric",
+            hint=f"choose one of {others}",
+        )
+    for fold in folds:
+        sides = fold.held_out, fold.ranked_against
+        held_out, unknown = (np.zeros(pairs.shape[1]) for pairs in sides)
+        ranked = RankedFold(held_out=held_out, unknown=unknown, pairs=sides, balance=fold.balance)
+        if not math.isfinite(entry.plain(ranked)):
+            raise InputError(
+                f"{metric} is not defined on the folds of this protocol: no node of a fold has both"
+                " held-out associations and pairs to rank them against",
+                where="--metric",
+                hint="choose another metric, or another protocol",
+            )
 
 
 def ranking_key(score: float | None) -> float:

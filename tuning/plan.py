@@ -10,8 +10,9 @@ from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
 from tuning.ending import DEFAULT_METRIC
+from tuning.starts import Start, own_starts, told
 
-DEFAULT_SAMPLER = "tpe"
+DEFAULT_SAMPLER = "curve-gp"  # docs/results.md has what it saves
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,15 @@ class StudyPlan:
         gpus_per_trial: may be a fraction; None is one where there is any, ``auto`` what a probe
             finds best, see `packing.choose`.
         address: of the Ray cluster; None is ``RAY_ADDRESS``, else this machine.
-        metric: what the study maximises: the mean over the folds of this one of `METRICS`.
+        metric: what the study maximises: the mean over the folds of this one of `METRICS`, see
+            `tuning.metric.check_metric`.
         sampler: what chooses the points, an entry of `SAMPLERS`.
+        time_budget_s: how long the search may take, in seconds of the clock; a search that is
+            resumed has all of it once more. None for as long as it takes.
+        starts: points to evaluate first; None are those of the space's file.
         storage: folder or address that all machines share; None is the home.
+        leak: what was accepted of a similarity that was computed from the associations: every run
+            of the study says it.
     """
 
     name: str
@@ -43,6 +50,13 @@ class StudyPlan:
     storage: str | None = None
     metric: str = DEFAULT_METRIC
     sampler: str = DEFAULT_SAMPLER
+    leak: str = ""
+    starts: tuple[Start, ...] | None = None
+    time_budget_s: float | None = None
+
+    def start_points(self) -> tuple[Start, ...]:
+        """What is evaluated before the sampler suggests anything, in that order."""
+        return own_starts(self.space) if self.starts is None else self.starts
 
     def tags(self) -> dict[str, str]:
         """What every run of the study is tagged with."""
@@ -55,5 +69,7 @@ class StudyPlan:
             "metric": self.metric,
             "sampler": self.sampler,
             "seed": str(self.seed),
+            "start_points": told(self.start_points()),
             "mmatune_version": importlib.metadata.version("mmatune"),
+            **({"leak": self.leak} if self.leak else {}),
         }

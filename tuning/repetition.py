@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import Protocol, development_folds
 from model.network.autoencoder import Configuration
 from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
 from tuning.record.finished_study import configuration_from_params, recorded_protocol
-from tuning.record.study_record import runs_of
+from tuning.record.identity import study_experiment
+from tuning.record.study_record import CHOSEN_EPOCH, runs_of
 from tuning.search.worker import worker_device
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class RecordedTrial:
         configuration: all of it.
         protocol: of the study, which with the seed gives the folds.
         seed: of the study.
-        epoch: the last one that was measured: the full budget, or where the trial was stopped.
+        epoch: the one chosen from its curve; of a trial that may not win the last one measured.
         metrics: what was measured then, by name; the study's metric is among them.
     """
 
@@ -97,7 +98,8 @@ def find_trial(reference: str) -> RecordedTrial:
             where="--from-run",
             hint=tags.get("reason", "choose a trial that has been measured at least once"),
         )
-    epoch = max(point.step for point in curve)
+    last = max(point.step for point in curve)
+    epoch = int(run.data.metrics.get(CHOSEN_EPOCH, last))
     return RecordedTrial(
         name=name,
         run_id=run.info.run_id,
@@ -115,7 +117,7 @@ def repeat_trial(
     dataset: AssociationDataset,
     progress: Callable[[int], None] = lambda epoch: None,
 ) -> Repetition:
-    """Train a trial again, to its last measured epoch.
+    """Train a trial again, to the epoch that it is recorded with.
 
     The folds follow from data, protocol and seed; everything random from seed, fold and epoch. Sums
     are rounded as on a worker: torch is left one thread in this process, and the device is the one
@@ -161,10 +163,7 @@ def _run_by_id(client: MlflowClient, run_id: str) -> Any:
 
 def _run_by_name(client: MlflowClient, name: str) -> Any:
     study, _, wanted = name.partition("/")  # the name of a study has no slash
-    experiment = client.get_experiment_by_name(study)
-    if experiment is None:
-        hint = "`mmatune study list` shows what there is"
-        raise InputError(f"there is no study {study!r}", where="--from-run", hint=hint)
+    experiment = study_experiment(client, study, "--from-run")
     trials = runs_of(client, experiment.experiment_id, "tags.kind = 'trial'")
     names = [run.info.run_name for run in trials]
     # "trial-001" is enough for "trial-001 (published)".

@@ -16,7 +16,7 @@ from pkgutil import resolve_name
 import numpy as np
 
 from model.data.datasets import AssociationDataset
-from model.evaluation.metrics import ranking_metrics
+from model.evaluation.metrics.table import ranking_metrics
 from model.evaluation.protocols import Fold
 from model.evaluation.result import Evaluation
 from model.table import Table

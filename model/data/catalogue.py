@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from model.data.datasets import AssociationDataset
 from model.data.synthetic import demo
 from model.data.upstream import PUBLISHED, PublishedDataset, load_published, load_upstream_folder
 from model.data.user_data import load_user_folder
-from model.errors import InputError
+from model.errors import DataWarning, InputError
 
 NAMES = ("demo", *PUBLISHED)
 
@@ -20,12 +21,14 @@ def load(name_or_path: str | Path, data_dir: Path) -> AssociationDataset:
     Args:
         name_or_path: ``demo``, ``dataset1`` or ``dataset2``; or a folder with a user's own data, or
             with files under the names of a published data set. A folder that is called as the
-            catalogue calls a data set is reached as ``./demo``.
+            catalogue calls a data set is reached as ``./demo``; a `DataWarning` says so.
         data_dir: where the published data sets have been downloaded to.
 
     Raises:
         InputError: there is no such data set, or its files do not pass.
     """
+    if isinstance(name_or_path, str) and name_or_path in NAMES:
+        _warn_of_folder(name_or_path, data_dir)
     if name_or_path == "demo":
         return demo()
     if isinstance(name_or_path, str) and name_or_path in PUBLISHED:
@@ -51,6 +54,19 @@ def published_dataset(name: str) -> PublishedDataset:
             hint="use it as it is: `mmatune data show demo`",
         )
     raise _unknown(name, f"give one of {', '.join(PUBLISHED)}")
+
+
+def _warn_of_folder(name: str, data_dir: Path) -> None:
+    """Tell who has a folder of that name beside the command which of the two is taken."""
+    folder = Path(name)
+    is_its_own = name in PUBLISHED and folder.resolve() == (data_dir / name).resolve()
+    if folder.is_dir() and not is_its_own:
+        warnings.warn(
+            f"{name} is here the data set that mmatune brings, not the folder {name} - write"
+            f" ./{name} for the folder",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _unknown(name: str, choices: str) -> InputError:

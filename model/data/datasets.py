@@ -9,14 +9,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from functools import cached_property
 
 import numpy as np
 
+from model.data.names import mend_of_name
 from model.errors import InputError
 
 SYMMETRY_TOLERANCE = 1e-6  # absolute; similarities are of the order of 1
+ROUNDING = 1e-3  # largest difference of two directions that rounding to three decimals makes
 _ROWS_AT_ONCE = 1_000  # of a similarity that is checked
 
 
@@ -76,17 +77,21 @@ class AssociationDataset:
             ("small_molecule_similarity", self.small_molecules),
         ):
             given = getattr(self, field)
-            # A memory-mapped one may be larger than the memory: it stays where it is.
-            matrix = given if isinstance(given, np.memmap) else np.array(given, dtype=np.float64)
+            # A memory-mapped one may be larger than the memory: it stays where it is, also where
+            # it comes from another data set. So does its precision, which the content hash sees.
+            matrix = given if _is_kept(given) else np.array(given, dtype=np.float64)
             _check_shape(field, matrix, (len(names), len(names)), self.name)
             _check_similarity(field, matrix, names, self.name)
             self._freeze(field, matrix)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Pickling loses the read-only mark; the constructor sets it again in the other process.
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+        # What has been checked is not checked again, and a float32 similarity that came from disk
+        # stays one: another process finds the same content hash.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return _restored, (type(self), values)
 
     def _freeze(self, field: str, array: np.ndarray) -> None:
+        # Of a memory-mapped one this is a view; as a plain array it is pickled without a copy.
         array = np.ascontiguousarray(array)
         array.setflags(write=False)
         object.__setattr__(self, field, array)
@@ -115,11 +120,20 @@ class AssociationDataset:
 
     def mirna_index(self, name: str) -> int:
         """Row of a miRNA; raises InputError that suggests close names."""
-        return _index(name, self.mirnas, "miRNA", self.name)
+        return _index(name, self.mirnas, "miRNA", self.name, self.small_molecules)
 
     def small_molecule_index(self, name: str) -> int:
         """Column of a small molecule; raises InputError that suggests close names."""
-        return _index(name, self.small_molecules, "small molecule", self.name)
+        return _index(name, self.small_molecules, "small molecule", self.name, self.mirnas)
+
+
+def _is_kept(given: object) -> bool:
+    """Whether an array can be held as it is: it is mapped from a file, or nobody can change it."""
+    if not isinstance(given, np.ndarray) or given.dtype not in (np.float32, np.float64):
+        return False
+    owner = given.base if isinstance(given.base, np.ndarray) else given
+    is_fixed = not given.flags.writeable and not owner.flags.writeable
+    return isinstance(given, np.memmap) or is_fixed
 
 
 def _check_names(kind: str, names: Sequence[str], where: str) -> None:
@@ -144,36 +158,59 @@ def _check_shape(field: str, array: np.ndarray, expected: tuple[int, int], where
 
 
 def _check_similarity(field: str, matrix: np.ndarray, names: Sequence[str], where: str) -> None:
+    count, largest, most = 0, SYMMETRY_TOLERANCE, (0, 0)
     for start in range(0, len(matrix), _ROWS_AT_ONCE):
-        _check_similar_rows(field, matrix, start, names, where)
+        rows = matrix[start : start + _ROWS_AT_ONCE]
+        _check_finite(field, rows, start, names, where)
+        # Column j of these rows is below the diagonal where j < i: each pair is looked at once.
+        with np.errstate(over="ignore"):
+            apart = np.abs(rows - matrix[:, start : start + len(rows)].T)
+        apart[np.arange(len(matrix)) < np.arange(start, start + len(rows))[:, None]] = 0
+        count += int((apart > SYMMETRY_TOLERANCE).sum())
+        if apart.max() > largest:
+            row, column = np.unravel_index(apart.argmax(), apart.shape)
+            largest, most = float(apart.max()), (int(row) + start, int(column))
+    if count:
+        row, column = most
+        more = f"; {count} pairs differ, these by most" if count > 1 else ""
+        raise InputError(
+            f"{field} is not symmetric: {names[row]!r} to {names[column]!r} is "
+            f"{matrix[row, column]}, but the other way round it is {matrix[column, row]}{more}",
+            where=where,
+            hint="with numpy: (similarity + similarity.T) / 2",
+        )
 
 
-def _check_similar_rows(
-    field: str, matrix: np.ndarray, start: int, names: Sequence[str], where: str
+def _check_finite(
+    field: str, rows: np.ndarray, start: int, names: Sequence[str], where: str
 ) -> None:
-    rows = matrix[start : start + _ROWS_AT_ONCE]
     finite = np.isfinite(rows)
     if not finite.all():
-        row, column = np.argwhere(~finite)[0] + [start, 0]
+        row, column = np.argwhere(~finite)[0]
         raise InputError(
-            f"{field} of {names[row]!r} and {names[column]!r} is {matrix[row, column]}",
+            f"{field} of {names[row + start]!r} and {names[column]!r} is {rows[row, column]}",
             where=where,
             hint="similarities are finite numbers",
         )
-    apart = np.abs(rows - matrix[:, start : start + len(rows)].T) > SYMMETRY_TOLERANCE
-    if apart.any():
-        row, column = np.argwhere(apart)[0] + [start, 0]
-        raise InputError(
-            f"{field} is not symmetric: {names[row]!r} to {names[column]!r} is "
-            f"{matrix[row, column]}, but the other way round it is {matrix[column, row]}",
-            where=where,
-        )
 
 
-def _index(name: str, names: tuple[str, ...], kind: str, where: str) -> int:
+def _restored(
+    kind: type[AssociationDataset], values: dict[str, str | tuple[str, ...] | np.ndarray]
+) -> AssociationDataset:
+    """A data set that comes from another process, without another check."""
+    dataset = object.__new__(kind)
+    for field, value in values.items():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)  # which pickling loses
+        object.__setattr__(dataset, field, value)
+    return dataset
+
+
+def _index(
+    name: str, names: tuple[str, ...], kind: str, where: str, others: tuple[str, ...]
+) -> int:
     try:
         return names.index(name)
     except ValueError:
-        close = get_close_matches(name, names, n=3)
-        hint = f"did you mean {', '.join(close)}?" if close else f"one of: {names[0]}, ..."
+        hint = mend_of_name(name, kind, names, others)
         raise InputError(f"unknown {kind} {name!r}", where=where, hint=hint) from None

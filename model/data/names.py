@@ -1,12 +1,15 @@
-"""What the name of a miRNA says: precursors of one mature miRNA share all but their copy number."""
+"""What the name of a miRNA says, and which names are spelt alike."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 _COPY_NUMBER = re.compile(r"(-(?:mir|let)-\d+[a-z]*)-\d+$", re.IGNORECASE)
+_ANY_COPY_NUMBER = re.compile(r"((?:^|-)(?:mir|let))-?(\d+[a-z]*)(?:-\d+)?$")
+_CLOSE = 0.8  # of 1, difflib's ratio; below it a guess is rarely what was meant
 
 
 def mature_name(name: str) -> str:
@@ -19,9 +22,53 @@ def mature_name(name: str) -> str:
     return _COPY_NUMBER.sub(r"\1", name)
 
 
+def precursor_labels(mirnas: Sequence[str]) -> list[str]:
+    """For each miRNA a label, equal for precursors of one mature miRNA, however they are spelt.
+
+    Without the species (``mir-16-1``), in mixed case (``hsa-miR-124-2``) and with other separators
+    (``hsa_mir_16_1``, ``miR16-1``). The label is the `mature_name` of the group's first miRNA, so
+    that of plainly spelt names is what it always was.
+    """
+    first: dict[str, str] = {}
+    return [first.setdefault(_precursor_key(name), mature_name(name)) for name in mirnas]
+
+
 def twin_groups(mirnas: Sequence[str]) -> list[tuple[int, ...]]:
-    """Rows of miRNAs that share a mature name, one tuple per group of two or more, by first row."""
+    """Rows of precursors of one mature miRNA, one tuple per group of two or more, by first row."""
     rows: dict[str, list[int]] = defaultdict(list)
-    for row, name in enumerate(mirnas):
-        rows[mature_name(name)].append(row)
+    for row, label in enumerate(precursor_labels(mirnas)):
+        rows[label].append(row)
     return [tuple(group) for group in rows.values() if len(group) > 1]
+
+
+def spelling(name: str) -> str:
+    """The name without what people spell in many ways: case, and ``_`` or a space for ``-``."""
+    return re.sub(r"[_\s\u2010-\u2015\u2212-]+", "-", name.strip().casefold())
+
+
+def close_names(name: str, names: Iterable[str], most: int = 3) -> list[str]:
+    """Names that ``name`` may be a misspelling of, the closest first."""
+    by_spelling = {spelling(known): known for known in names}
+    same = by_spelling.get(spelling(name))
+    if same is not None:
+        return [same]
+    close = get_close_matches(spelling(name), by_spelling, n=most, cutoff=_CLOSE)
+    return [by_spelling[one] for one in close]
+
+
+def mend_of_name(name: str, kind: str, names: Sequence[str], others: Iterable[str]) -> str:
+    """What to do about a name that is not among ``names``.
+
+    Args:
+        kind: "miRNA" or "small molecule", of ``names``; ``others`` are those of the other side.
+    """
+    if name in others:
+        return f"it is the name of a {'miRNA' if kind == 'small molecule' else 'small molecule'}"
+    if close := close_names(name, names):
+        return f"did you mean {', '.join(close)}?"
+    return f"the {kind}s are {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+
+
+def _precursor_key(name: str) -> str:
+    key, count = _ANY_COPY_NUMBER.subn(r"\1-\2", spelling(name))
+    return key if count else name  # no miRNA by its name: spellings of it may be other things

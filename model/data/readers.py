@@ -1,14 +1,18 @@
-"""Strict readers of the files that data sets come in: delimited text and name tables.
+"""Strict readers of the text files that data sets come in.
 
-Nothing is guessed, filled or dropped. Every failure is an InputError whose ``where`` is the file
-and the place in it, and whose message shows the value. Rows and columns are counted from 1 as an
-editor or a spreadsheet counts them, so a header is row 1. Blank lines at the end are ignored.
+No value is guessed or filled in. Every failure is an InputError whose ``where`` is the file and the
+place in it, and whose message shows the value; all failures of a file come at once. Rows and
+columns are counted from 1 as an editor or a spreadsheet counts them, so a header is row 1. Rows
+whose cells are all empty, and columns at the right whose cells are, are passed over: spreadsheets
+write them.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from model.errors import InputError
+from model.errors import InputError, Problems
 
-_DELIMITER_NAMES = {",": "commas", "\t": "tabs"}
+_DELIMITER_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
 # Narrower than float(), which also takes "nan", "inf" and "1_000".
 _NUMBERS = re.compile(r"[-+.0-9eE ]*")
+_SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)  # Excel's, before the header
 
 
 @dataclass(frozen=True)
@@ -73,44 +78,90 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
+def read_text(path: Path) -> str:
+    """Content of a text file: UTF-8, or UTF-16 as Excel writes it, which begins with a mark.
+
+    Raises:
+        InputError: there is no such file, or it is not text; it names the line of the first byte
+            that is none.
+    """
+    content = read_bytes(path)
+    encoding = "utf-8-sig"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    try:
+        text = content.decode(encoding)
+        amiss = text.find("\0")
+        before, value = text[: max(amiss, 0)], 0
+    except UnicodeDecodeError as error:
+        amiss, value = error.start, content[error.start]
+        before = content[: error.start].decode(encoding, errors="replace")
+    if amiss >= 0:
+        raise InputError(
+            f"not a text file in UTF-8: byte 0x{value:02x}",
+            where=place(path, row=before.count("\n") + 1),
+            hint="save it as UTF-8 text (in Excel: CSV UTF-8)",
+        )
+    return text
+
+
 def read_table(path: Path, delimiter: str) -> Table:
-    """Rows of a delimited UTF-8 text file, cells quoted where they hold the delimiter.
+    """Rows of a delimited text file, cells quoted where they hold the delimiter.
+
+    Where commas are expected, semicolons are taken too if the first row holds no comma or begins
+    with one: so do spreadsheets write `.csv` where the comma is the decimal mark. A first line
+    ``sep=;`` says it outright.
 
     Raises:
         InputError: the file is missing, empty, not text or cut off, or its rows are ragged.
     """
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), delimiter=delimiter, strict=True)
+    text, delimiter, skipped = _delimited(read_text(path), delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
         for row in reader:
-            rows.append(row)
-            lines.append(reader.line_num)
+            if any(cell and not cell.isspace() for cell in row):
+                rows.append(row)
+                lines.append(reader.line_num + skipped)
     except csv.Error as error:
         raise InputError(
             f"not a table of cells separated by {_DELIMITER_NAMES[delimiter]}: {error}",
-            where=place(path, row=reader.line_num),
+            where=place(path, row=reader.line_num + skipped),
             hint="the file may be cut off, or a quotation mark may be missing",
         ) from error
-    while rows and not "".join(rows[-1]).strip() and len(rows[-1]) < 2:
-        rows.pop()
-        lines.pop()
     if not rows:
         raise InputError("the file holds no rows", where=str(path))
+    problems = Problems()
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(rows[0]):
-            raise InputError(
+            problems.add(
                 f"ragged: {_count(row)} here, but {_count(rows[0])} in row {lines[0]}",
                 where=place(path, row=line, column=min(len(row), len(rows[0])) + 1),
                 hint=f"cells are separated by {_DELIMITER_NAMES[delimiter]}; is the file complete?",
             )
-    return Table(path, delimiter, rows, lines)
+    problems.raise_any()
+    width = max(_width(row) for row in rows)
+    return Table(path, delimiter, [row[:width] for row in rows], lines)
 
 
 def read_matrix(path: Path, delimiter: str) -> FileMatrix:
     """A file of numbers only; InputError for a cell that is not a finite number."""
     table = read_table(path, delimiter)
     return _numbers(table, first_row=0, first_column=0)
+
+
+def number(cell: str, delimiter: str) -> float | None:
+    """A finite number, or None; its decimal mark may be a comma where commas separate no cells."""
+    if delimiter != "," and "." not in cell:
+        cell = cell.replace(",", ".", 1)
+    if not _NUMBERS.fullmatch(cell):
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def labelled_matrix(
@@ -132,132 +183,85 @@ def labelled_matrix(
         )
     column_names = [cell.strip() for cell in table.rows[0][1:]]
     row_names = [row[0].strip() for row in table.rows[1:]]
-    check_names(column_names, column_kind, lambda i: place(path, row=lines[0], column=i + 2))
-    check_names(row_names, row_kind, lambda i: place(path, row=lines[i + 1], column=1))
-    return row_names, column_names, _numbers(table, first_row=1, first_column=1)
-
-
-def read_name_table(path: Path, *, kind: str, name_first: bool) -> list[str]:
-    """Names of an Excel table (.xls or .xlsx, no header) of two columns, a name and its number.
-
-    Returns:
-        The names in the order of their numbers, which are 1 to the number of rows.
-
-    Raises:
-        InputError: not an Excel file, a row without a name or number, numbers that are not 1..n
-            once each, or a duplicate name; the error names the rows.
-    """
-    name_column, number_column = (0, 1) if name_first else (1, 0)
-    rows = _read_sheet(path)
-    row_of: dict[int, int] = {}
-    for index, row in enumerate(rows):
-        number = _cell(row, number_column)
-        at = place(path, row=index + 1, column=number_column + 1)
-        if not isinstance(number, int | float) or not 1 <= number <= len(rows) or number % 1:
-            raise InputError(
-                f"{number!r} is not a {kind} number", where=at, hint=f"1 to {len(rows)}, once each"
-            )
-        if int(number) in row_of:
-            first = row_of[int(number)] + 1
-            raise InputError(f"{kind} number {int(number)} is also in row {first}", where=at)
-        row_of[int(number)] = index
-    order = [row_of[number] for number in range(1, len(rows) + 1)]
-    cells = [_cell(rows[index], name_column) for index in order]
-    names = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
-    check_names(names, kind, lambda i: place(path, row=order[i] + 1, column=name_column + 1))
-    return names
+    problems = Problems()
+    with problems.gathered():
+        check_names(column_names, column_kind, lambda i: place(path, row=lines[0], column=i + 2))
+    with problems.gathered():
+        check_names(row_names, row_kind, lambda i: place(path, row=lines[i + 1], column=1))
+    with problems.gathered():
+        matrix = _numbers(table, first_row=1, first_column=1)
+    problems.raise_any()
+    return row_names, column_names, matrix
 
 
 def check_names(names: Sequence[str], kind: str, where: Callable[[int], str]) -> None:
-    """Raise for a name that is empty, holds control characters or stands twice."""
+    """Raise for names that are empty, hold control characters or stand twice."""
+    problems = Problems()
     first: dict[str, int] = {}
     for index, name in enumerate(names):
         if not name or not name.isprintable():
-            raise InputError(f"{name!r} cannot be the name of a {kind}", where=where(index))
-        if name in first:
-            raise InputError(
+            problems.add(f"{name!r} cannot be the name of a {kind}", where=where(index))
+        elif name in first:
+            problems.add(
                 f"duplicate {kind} name {name!r}, already at {within_file(where(first[name]))}",
                 where=where(index),
                 hint="names must be distinct",
             )
-        first[name] = index
+        else:
+            first[name] = index
+    problems.raise_any()
 
 
-def _read_text(path: Path) -> str:
-    content = read_bytes(path)
-    try:
-        text = content.decode("utf-8-sig")
-        amiss = text.find("\0")
-        before, value = text[: max(amiss, 0)], 0
-    except UnicodeDecodeError as error:
-        amiss, value = error.start, content[error.start]
-        before = content[: error.start].decode("utf-8", errors="replace")
-    if amiss >= 0:
-        raise InputError(
-            f"not a text file: byte 0x{value:02x}",
-            where=place(path, row=before.count("\n") + 1),
-            hint="save it as UTF-8 text",
-        )
-    return text
+def _delimited(text: str, delimiter: str) -> tuple[str, str, int]:
+    """The text without a line ``sep=;``, its delimiter, and how many lines were left out."""
+    if separator := _SEPARATOR_LINE.match(text):
+        return text[separator.end() :], separator[1], 1
+    first = text.lstrip("\r\n").partition("\n")[0]
+    if delimiter == "," and ";" in first and ("," not in first or first.startswith(";")):
+        return text, ";", 0
+    return text, delimiter, 0
+
+
+def _width(row: list[str]) -> int:
+    """Cells up to the last that is not empty."""
+    return next((i for i in range(len(row), 0, -1) if row[i - 1].strip()), 0)
 
 
 def _numbers(table: Table, *, first_row: int, first_column: int) -> FileMatrix:
     lines = table.lines[first_row:]
     values = []
+    problems = Problems()
     for row, line in zip(table.rows[first_row:], lines, strict=True):
-        numbers = _row_of_numbers(row[first_column:])
-        if numbers is None:
-            column = next(
-                i for i in range(first_column, len(row)) if _row_of_numbers([row[i]]) is None
-            )
-            raise InputError(
-                f"{row[column]!r} is not a finite number",
-                where=place(table.path, row=line, column=column + 1),
-            )
-        values.append(numbers)
+        numbers = _row_of_numbers(row[first_column:], table.delimiter)
+        if numbers is not None:
+            values.append(numbers)
+            continue
+        for column in range(first_column, len(row)):
+            if number(row[column], table.delimiter) is None:
+                problems.add(
+                    f"{row[column]!r} is not a finite number",
+                    where=place(table.path, row=line, column=column + 1),
+                    hint=_mend_of_number(row[column]),
+                )
+    problems.raise_any()
     return FileMatrix(table.path, np.array(values), lines, first_column + 1)
 
 
-def _row_of_numbers(cells: list[str]) -> np.ndarray | None:
-    if not _NUMBERS.fullmatch("".join(cells)):
-        return None
-    try:
-        numbers = np.array([float(cell) for cell in cells])
-    except ValueError:
-        return None
-    return numbers if np.isfinite(numbers).all() else None
+def _row_of_numbers(cells: list[str], delimiter: str) -> np.ndarray | None:
+    if _NUMBERS.fullmatch("".join(cells)):
+        try:
+            numbers = np.array([float(cell) for cell in cells])
+        except ValueError:
+            return None
+        return numbers if np.isfinite(numbers).all() else None
+    found = [number(cell, delimiter) for cell in cells]
+    return None if None in found else np.array(found, dtype=float)
 
 
-def _read_sheet(path: Path) -> list[list[object]]:
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    content = read_bytes(path)
-    try:
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
-        rows: list[list[object]] = [list(row) for row in sheet.to_python(skip_empty_area=False)]
-    except BaseException as error:
-        # On some damaged files calamine panics, and its PanicException is no Exception.
-        if not isinstance(error, CalamineError) and type(error).__name__ != "PanicException":
-            raise
-        raise InputError(
-            f"not a readable Excel file: {error}",
-            where=str(path),
-            hint="the file may be cut off or of another kind",
-        ) from error
-    if not rows:
-        raise InputError("the table holds no rows", where=str(path))
-    for index, row in enumerate(rows):
-        extra = [column for column, cell in enumerate(row) if column > 1 and cell != ""]
-        if extra:
-            raise InputError(
-                f"{row[extra[0]]!r} is in a third column; a name and a number are expected",
-                where=place(path, row=index + 1, column=extra[0] + 1),
-            )
-    return rows
-
-
-def _cell(row: list[object], column: int) -> object:
-    return row[column] if column < len(row) else ""
+def _mend_of_number(cell: str) -> str:
+    if "," in cell:
+        return "write the decimal mark as a point, or separate the cells by semicolons"
+    return "" if cell.strip() else "give every cell a number"
 
 
 def _count(row: list[str]) -> str:

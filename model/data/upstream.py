@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from model.data.datasets import AssociationDataset
-from model.data.file_checks import check_associations, check_shape, check_symmetric
-from model.data.readers import read_bytes, read_matrix, read_name_table
+from model.data.file_checks import check_associations, check_shape, symmetric
+from model.data.name_tables import read_name_table
+from model.data.readers import read_bytes, read_matrix
 from model.errors import InputError
 
 COMMIT = "6fbc449e32d7d1df2613d6a1af1656923aa415a1"
@@ -126,10 +127,17 @@ def read_associations(published: PublishedDataset, folder: Path) -> NamedAssocia
     Raises:
         InputError: a file is missing, malformed or does not fit the names.
     """
-    first = published.name_first
-    mirnas = read_name_table(folder / published.mirna_names.name, kind="miRNA", name_first=first)
-    small_molecules = read_name_table(
-        folder / published.small_molecule_names.name, kind="small molecule", name_first=first
+    mirnas, small_molecules = (
+        read_name_table(
+            folder / file.name,
+            kind=kind,
+            name_first=published.name_first,
+            is_sound=blob_id(read_bytes(folder / file.name)) == file.blob_id,
+        )
+        for kind, file in (
+            ("miRNA", published.mirna_names),
+            ("small molecule", published.small_molecule_names),
+        )
     )
     matrix = read_matrix(folder / published.associations.name, published.delimiter)
     tables = f"{published.mirna_names.name} and {published.small_molecule_names.name}"
@@ -218,5 +226,4 @@ def _mend(published: PublishedDataset, folder: Path) -> str:
 def _read_similarity(path: Path, delimiter: str, size: int, names_from: str) -> np.ndarray:
     matrix = read_matrix(path, delimiter)
     check_shape(matrix, (size, size), names_from)
-    check_symmetric(matrix)
-    return matrix.values
+    return symmetric(matrix)

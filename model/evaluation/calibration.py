@@ -15,9 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import binomtest
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, log_loss
 
 BINS = 10
 _NO_PENALTY = 1e6  # two numbers fitted to tens of thousands of pairs need none
@@ -31,10 +28,22 @@ class FoldScores:
     unknown: np.ndarray
 
     @classmethod
-    def of(cls, probability: np.ndarray, held_out: np.ndarray, unknown: np.ndarray) -> FoldScores:
-        """From a model's (M, S) scores and two (M, S) masks."""
+    def of(
+        cls,
+        probability: np.ndarray,
+        held_out: np.ndarray,
+        unknown: np.ndarray,
+        never_ranked: np.ndarray,
+    ) -> FoldScores:
+        """From a model's (M, S) scores and three (M, S) masks.
+
+        Args:
+            never_ranked: sealed associations, which are among the unknown pairs. They are scored as
+                those are, to be on the same scale, but count neither as associations nor as others:
+                as others they would make the best pairs look worse than they are.
+        """
         z = standardised(probability, unknown)
-        return cls(z[held_out], z[unknown])
+        return cls(z[held_out], z[unknown & ~never_ranked])
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,9 @@ def calibrate(folds: Sequence[FoldScores]) -> Calibration:
 
 
 def _fit(folds: Sequence[FoldScores]) -> tuple[float, float]:
+    # Imported where it is used: a command that only shows a model needs no scikit-learn.
+    from sklearn.linear_model import LogisticRegression
+
     z, labels = _joined(folds)
     model = LogisticRegression(C=_NO_PENALTY).fit(z[:, None], labels)
     # A model that ranks associations last would turn the order round: then all pairs are alike.
@@ -137,6 +149,9 @@ def _reliability(folds: Sequence[FoldScores]) -> Reliability:
 
 def measure(predicted: np.ndarray, labels: np.ndarray) -> Reliability:
     """Hold (P,) probabilities against (P,) 0/1 labels."""
+    from scipy.stats import binomtest
+    from sklearn.metrics import brier_score_loss, log_loss
+
     base_rate = float(labels.mean())
     constant = np.full(len(labels), base_rate)
     # scikit-learn's `calibration_curve` bins by width or by number of pairs, and keeps no counts,

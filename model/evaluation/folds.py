@@ -13,7 +13,7 @@ import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.evaluation.ranked import Balance
+from model.evaluation.metrics.ranked import Balance
 from model.evaluation.splits import (
     ASIDE,
     SEALED,
@@ -45,13 +45,14 @@ class Protocol:
             the folds hold out all of them, each its share.
         split_by: what goes into one part as a whole: an association, everything of a miRNA,
             everything of a small molecule, or everything of the one ``node``.
-        grouping: which names are near-copies and share a part: precursors of one mature miRNA,
-            none, or (name, group) pairs of your own. With ``split_by`` "association" it is the
+        grouping: which names are near-copies and share a part: precursors of one mature miRNA
+            ("precursors"; "mature" where they are spelt plainly), none, or (name, group) pairs of
+            your own. With ``split_by`` "association" it is the
             associations of such twins with the same small molecule that stay together.
         ranked_against: every unknown miRNA-small molecule pair; those of the held-out nodes only;
             or as many random node pairs as there are held-out associations.
         balance: "1:1" or "as is": the weight of associations to other pairs in all metrics but
-            the AUC, see `model/evaluation/metrics.py`.
+            the AUC, see `model/evaluation/metrics/table.py`.
         node: name of the miRNA or small molecule of a case study.
     """
 

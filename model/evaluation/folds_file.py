@@ -30,7 +30,7 @@ from model.data.datasets import AssociationDataset
 from model.data.readers import read_bytes
 from model.errors import InputError
 from model.evaluation.folds import Fold, Protocol, development_folds
-from model.evaluation.ranked import Balance
+from model.evaluation.metrics.ranked import Balance
 
 Pair = tuple[str, str]
 _LISTS = ("train", "train_groups", "held_out", "ranked_against")

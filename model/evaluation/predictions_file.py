@@ -16,7 +16,7 @@ import numpy as np
 from model.data.readers import Table, place, read_table
 from model.errors import InputError
 from model.evaluation.folds_file import FoldsFile, NamedFold, Pair
-from model.evaluation.metrics import ranking_metrics
+from model.evaluation.metrics.table import ranking_metrics
 from model.evaluation.result import Evaluation
 
 COLUMNS = ("fold", "first", "second", "score")

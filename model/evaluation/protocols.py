@@ -42,7 +42,7 @@ HONEST = Protocol(
     " Twins of one mature miRNA never cross folds. Both sides have been seen in training: it says"
     " nothing about a new miRNA or a new small molecule.",
     sealed_fraction=0.1,
-    grouping="mature",
+    grouping="precursors",
 )
 RANDOM = Protocol(
     name="random",
@@ -94,7 +94,7 @@ COLD_MIRNA = Protocol(
     " most of the score is which of them are popular: compare with the additive degree.",
     sealed_fraction=0.1,
     split_by="mirna",
-    grouping="mature",
+    grouping="precursors",
     ranked_against="unknown pairs of held-out nodes",
 )
 COLD_SMALL_MOLECULE = Protocol(
@@ -105,7 +105,7 @@ COLD_SMALL_MOLECULE = Protocol(
     " associations, so folds differ widely in size and score: see the spread.",
     sealed_fraction=0.1,
     split_by="small molecule",
-    grouping="mature",
+    grouping="precursors",
     ranked_against="unknown pairs of held-out nodes",
 )
 PROTOCOLS: Table[Protocol] = Table(
@@ -138,7 +138,7 @@ def case_study(node: str) -> Protocol:
         " has no spread.",
         folds=1,
         split_by="node",
-        grouping="mature",
+        grouping="precursors",
         ranked_against="unknown pairs of held-out nodes",
         node=node,
     )

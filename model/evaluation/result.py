@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.table import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd

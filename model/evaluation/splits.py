@@ -14,13 +14,15 @@ from typing import Literal
 import numpy as np
 
 from model.data.datasets import AssociationDataset
-from model.data.names import mature_name
+from model.data.names import mature_name, precursor_labels
 from model.errors import InputError
 
 SplitBy = Literal["association", "mirna", "small molecule", "node"]
 RankedAgainst = Literal["unknown pairs", "unknown pairs of held-out nodes", "node pairs"]
 # Groups of a user's own are (name, group) pairs; a name that is not there is a group by itself.
-Grouping = Literal["mature", "none"] | tuple[tuple[str, str], ...]
+# "mature" is the rule of studies before 0.2.0, which knows plainly spelt names only: their sealed
+# parts follow from it.
+Grouping = Literal["precursors", "mature", "none"] | tuple[tuple[str, str], ...]
 
 # What the number of a part means, besides k >= 0: held out by fold k.
 SEALED = -1
@@ -47,8 +49,9 @@ def association_groups(
     if split_by in ("association", "node") and grouping == "none":
         return np.arange(len(pairs))
     mirnas = _labels(dataset.mirnas, grouping)
-    # A mature name is a matter of miRNAs; groups of a user's own may hold small molecules too.
-    molecules = _labels(dataset.small_molecules, "none" if grouping == "mature" else grouping)
+    # Precursors are a matter of miRNAs; groups of a user's own may hold small molecules too.
+    of_mirnas = grouping in ("precursors", "mature")
+    molecules = _labels(dataset.small_molecules, "none" if of_mirnas else grouping)
     # Not the molecule's label: published splits follow from the order of these keys.
     first_with: dict[str, int] = {}
     first = [first_with.setdefault(label, row) for row, label in enumerate(molecules)]
@@ -62,6 +65,8 @@ def association_groups(
 
 
 def _labels(names: Sequence[str], grouping: Grouping) -> list[str]:
+    if grouping == "precursors":
+        return precursor_labels(names)
     if grouping == "mature":
         return [mature_name(name) for name in names]
     own: Mapping[str, str] = {} if grouping == "none" else dict(grouping)
@@ -112,7 +117,9 @@ def single_out(dataset: AssociationDataset, name: str, grouping: Grouping) -> np
     """
     side = side_of(dataset, name)
     names = (dataset.mirnas, dataset.small_molecules)[side]
-    labels = _labels(names, grouping)
+    # A small molecule has no precursors, though it may be spelt as one.
+    of_mirnas = grouping in ("precursors", "mature")
+    labels = _labels(names, "none" if side == 1 and of_mirnas else grouping)
     node = names.index(name)
     nodes = dataset.association_pairs[:, side]
     if node not in nodes:

@@ -6,12 +6,13 @@ Shape legend: J folds of all splits, C comparisons, H held-out associations, U u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from model.evaluation.ranked import Balance
+from model.evaluation.metrics.ranked import Balance, RankedFold
+from model.evaluation.metrics.table import METRICS
 
 
 @dataclass(frozen=True)
@@ -74,49 +75,87 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def bootstrap_intervals(
+@dataclass(frozen=True)
+class Interval:
+    """A figure on all the data, and between which ends it lies in most resamples."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(
     held_out: np.ndarray,
     unknown: np.ndarray,
     groups: np.ndarray,
     *,
+    pairs: tuple[np.ndarray, np.ndarray] | None = None,
     balance: Balance = "1:1",
+    metrics: Sequence[str] = ("auc", "ap"),
     resamples: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of AUC and AP, stratified by class (Efron 1979).
+) -> dict[str, np.ndarray]:
+    """Metrics of bootstrap resamples, stratified by class (Efron 1979).
 
     Whole groups of twins are drawn, for near-copies are no independent evidence. Pairs of one miRNA
     or small molecule are drawn one by one although they are correlated, and the model is not
-    trained again: the interval says how much the score depends on which were sealed, and
+    trained again: the spread says how much the score depends on which were sealed, and
     is on the narrow side as a statement about other networks.
+
+    The draws follow from the sizes, the groups and the seed, not from the scores. So two models'
+    values on the same pairs belong together resample by resample, and the difference is paired.
 
     Args:
         held_out: (H,) scores of held-out associations.
         unknown: (U,) scores of the pairs they are ranked against.
         groups: (H,) equal for associations that are drawn together.
-        balance: see `model.evaluation.metrics.ranking_metrics`.
+        pairs: (2, H) and (2, U) node pairs of these scores, for metrics that look at nodes.
+        balance: see `model.evaluation.metrics.table.ranking_metrics`.
+        metrics: of `METRICS`; one that needs a threshold has no value and is left out.
 
     Returns:
-        ``auc`` and ``ap``, each (low, high).
+        Of each metric (resamples,) values.
     """
     rng = np.random.default_rng(seed)
+    whole = RankedFold(held_out=held_out, unknown=unknown, pairs=pairs, balance=balance)
+    wanted = [name for name in metrics if METRICS[name].applies_to(whole)]
+    others = [name for name in wanted if name not in ("auc", "ap")]
     scores = np.concatenate((held_out, unknown))
     order = np.argsort(-scores, kind="stable")
     # The last place of each run of equal scores: ties are never told apart.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     group = np.unique(groups, return_inverse=True)[1]
-    values = np.empty((resamples, 2))
-    for row in values:
+    values: dict[str, list[float]] = {name: [] for name in wanted}
+    for _ in range(resamples):
+        times = _times_drawn(rng, int(group.max()) + 1)[group], _times_drawn(rng, len(unknown))
+        for name in others:
+            values[name].append(float(METRICS[name].plain(_resampled(whole, times))))
         weights = np.zeros((2, len(scores)))
-        weights[0, : len(held_out)] = _times_drawn(rng, int(group.max()) + 1)[group]
-        weights[1, len(held_out) :] = _times_drawn(rng, len(unknown))
+        weights[0, : len(held_out)], weights[1, len(held_out) :] = times
         if balance == "1:1":
             weights /= weights.sum(axis=1, keepdims=True)
-        row[:] = _auc_and_ap(*weights[:, order].cumsum(axis=1)[:, ends])
+        # Scores are sorted once for all resamples, which counts with millions of unknown pairs.
+        fast = _auc_and_ap(*weights[:, order].cumsum(axis=1)[:, ends])
+        for name, value in zip(("auc", "ap"), fast, strict=True):
+            if name in wanted:
+                values[name].append(value)
+    return {name: np.array(of_metric) for name, of_metric in values.items()}
+
+
+def interval(value: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
+    """The percentile interval of a figure from its (resamples,) values; see `bootstrap`."""
     tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail], axis=0)
-    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(("auc", "ap"))}
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Interval(value, float(low), float(high))
+
+
+def _resampled(fold: RankedFold, times: tuple[np.ndarray, np.ndarray]) -> RankedFold:
+    """The fold with each score as often as it was drawn."""
+    held_out, unknown = (np.repeat(np.arange(len(drawn)), drawn) for drawn in times)
+    pairs = fold.pairs and (fold.pairs[0][:, held_out], fold.pairs[1][:, unknown])
+    return replace(
+        fold, held_out=fold.held_out[held_out], unknown=fold.unknown[unknown], pairs=pairs
+    )
 
 
 def _auc_and_ap(true: np.ndarray, false: np.ndarray) -> tuple[float, float]:

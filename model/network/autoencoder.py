@@ -70,16 +70,24 @@ class MaskedGraphAutoencoder(nn.Module):
     Args:
         in_dim: F.
         sides: number of miRNAs and of small molecules.
+        weights_only: for its parameters alone, see `Encoder`.
 
     Shapes:
         loss: -> scalar
         logits: z (N, D), pairs (2, P), evidence (M * S + 1, K) or None -> (P,)
     """
 
-    def __init__(self, config: Configuration, in_dim: int, sides: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        config: Configuration,
+        in_dim: int,
+        sides: tuple[int, int],
+        *,
+        weights_only: bool = False,
+    ) -> None:
         super().__init__()
         self.alpha = config.degree_decoder.alpha
-        self.encoder = Encoder(config.encoder, in_dim)
+        self.encoder = Encoder(config.encoder, in_dim, weights_only=weights_only)
         self.edge_decoder = edge_decoder(config.edge_decoder, config.encoder.out_dim)
         self.degree_decoder = DegreeDecoder(config.degree_decoder, config.encoder.out_dim)
         head = HEADS[config.head.type]

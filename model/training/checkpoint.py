@@ -87,7 +87,7 @@ def checkpoint(final: FinalModel, dataset: AssociationDataset) -> bytes:
         "calibration": json.dumps(asdict(final.calibration)),
     }
     tensors = {_STATE + name: value for name, value in final.state.items()}
-    tensors[_PAIRS] = torch.tensor(final.train_pairs)
+    tensors[_PAIRS] = torch.tensor(np.ascontiguousarray(final.train_pairs))
     tensors[_MIRNA] = final.similarities.mirna.contiguous()
     tensors[_SMALL_MOLECULE] = final.similarities.small_molecule.contiguous()
     return save(tensors, metadata=metadata)

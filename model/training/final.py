@@ -1,4 +1,7 @@
-"""The model that is handed out: one configuration trained on all development associations.
+"""The model that is handed out: one configuration trained on all that may be known.
+
+It is the mean of a few models that differ in their seed alone. Before a study is confirmed it is
+trained on all development associations; once there is nothing left to hide, on all associations.
 
 Shape legend: M miRNAs, S small molecules, T training associations.
 """
@@ -14,10 +17,14 @@ from torch import Tensor
 from model.data.datasets import AssociationDataset
 from model.data.similarities import Similarities
 from model.evaluation.calibration import Calibration, FoldScores, calibrate
+from model.evaluation.fresh_splits import DevelopmentPart
 from model.evaluation.protocols import Fold
 from model.network.autoencoder import Configuration
 from model.training.cross_validation import fold_seed
 from model.training.replicas import Replicas
+
+# Models whose mean is handed out: what one seed adds by luck, another takes away.
+SEEDS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +32,7 @@ class FinalModel:
     """A trained model and what it says of every pair.
 
     Args:
-        config: the configuration.
+        config: the configuration; its ``training.seeds`` models are averaged.
         train_pairs: (T, 2), what it was trained on.
         seed: it was trained with.
         probability: (M, S), calibrated; that of a training association means nothing.
@@ -64,9 +71,17 @@ def final_probabilities(
     return replicas.every_pair(0)
 
 
+def to_hand_out(config: Configuration) -> Configuration:
+    """The configuration with at least `SEEDS` models to average, see ``training.seeds``."""
+    dotted = config.dotted()
+    return Configuration.from_dotted(
+        {**dotted, "training.seeds": max(SEEDS, config.training.seeds)}
+    )
+
+
 def final_model(
     config: Configuration,
-    dataset: AssociationDataset,
+    part: DevelopmentPart,
     folds: Sequence[Fold],
     train_pairs: np.ndarray,
     *,
@@ -77,14 +92,20 @@ def final_model(
     associations and to unknown pairs.
 
     Args:
-        dataset: without the sealed part.
+        config: of a single model, or of a larger ensemble; see `to_hand_out`.
+        part: the network without its sealed associations, and the list of those: the calibration
+            leaves them out, and nothing else reads it.
         folds: development folds; the sealed part is in none of them.
         train_pairs: (T, 2), all that may be known.
 
     Returns:
-        The model; its probabilities are in the order of `final_probabilities`.
+        The model; its probabilities are in the order of `final_probabilities` of its configuration.
     """
+    config = to_hand_out(config)
+    dataset = part.dataset
     unknown = dataset.associations == 0
+    never_ranked = np.zeros_like(unknown)
+    never_ranked[tuple(part.never_ranked.T)] = True
     similarities = Similarities.of(dataset, device)
     of_folds = Replicas(
         config,
@@ -97,8 +118,39 @@ def final_model(
     for k, fold in enumerate(folds):
         held_out = np.zeros_like(unknown)
         held_out[fold.held_out[0], fold.held_out[1] - len(dataset.mirnas)] = True
-        scores.append(FoldScores.of(of_folds.every_pair(k), held_out, unknown))
-    calibration = calibrate(scores)
+        scores.append(FoldScores.of(of_folds.every_pair(k), held_out, unknown, never_ranked))
+    return _trained(config, similarities, unknown, calibrate(scores), train_pairs, seed)
+
+
+def refit(measured: FinalModel, dataset: AssociationDataset, *, device: str = "cpu") -> FinalModel:
+    """The same configuration and seeds, trained on every association: the model for use.
+
+    No pair is left to measure it on. Its probabilities are made by the calibration of the measured
+    model, whose folds had fewer associations to train on.
+
+    Args:
+        measured: the model that was measured, trained without the sealed part.
+        dataset: with all its associations.
+    """
+    return _trained(
+        measured.config,
+        Similarities.of(dataset, device),
+        dataset.associations == 0,
+        measured.calibration,
+        dataset.association_pairs,
+        measured.seed,
+    )
+
+
+def _trained(
+    config: Configuration,
+    similarities: Similarities,
+    unknown: np.ndarray,
+    calibration: Calibration,
+    train_pairs: np.ndarray,
+    seed: int,
+) -> FinalModel:
+    """The final model itself; ``unknown`` (M, S) marks the pairs that are not trained on."""
     final = Replicas(config, similarities, [train_pairs], [seed])
     final.train(config.training.epochs)
     return FinalModel(

@@ -22,6 +22,7 @@ from model.network.heads.evidence import Evidence
 from model.network.heads.kinds import HEADS
 from model.network.masks.kinds import draw_mask
 from model.network.sampled_pairs import PairSampler
+from model.training.seeding import seed_epoch
 
 
 class Trainer:
@@ -52,7 +53,7 @@ class Trainer:
         self.edge_index = to_undirected(self.pairs, num_nodes=self.n_nodes)
         self.features = NodeFeatures(config.features, similarities)
         head = HEADS[config.head.type]
-        self.evidence = Evidence(head, similarities) if head else None
+        self.evidence = Evidence(head, similarities, config.head) if head else None
         self.sampler = PairSampler(
             config.sampled_pairs, self.pairs, similarities.n_mirnas, self.n_nodes
         )
@@ -121,9 +122,3 @@ class Trainer:
 
     def _evidence(self, edge_index: Tensor) -> Tensor | None:
         return self.evidence(edge_index) if self.evidence else None
-
-
-def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed torch's global generator, so that its state need not be saved or restored."""
-    sequence = np.random.SeedSequence([seed, epoch])
-    torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))

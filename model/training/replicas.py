@@ -52,6 +52,11 @@ class Replicas:
     def epoch(self) -> int:
         return self.trainer.epoch
 
+    @property
+    def n_weights(self) -> int:
+        """The number of weights of one set's models, a measure of size that no machine changes."""
+        return self.members * self.trainer.weights.shape[1]
+
     def train(self, epochs: int) -> float:
         """Train every model for some epochs more; the mean loss of the last one."""
         for _ in range(epochs):
@@ -78,11 +83,14 @@ class Replicas:
         """Go on from what `save` wrote.
 
         Raises:
-            ValueError: the checkpoint is of another configuration.
+            ValueError: the checkpoint is of another configuration, its number of epochs apart.
         """
         with safe_open(folder / CHECKPOINT, framework="pt") as checkpoint:
             metadata = checkpoint.metadata()
-            if json.loads(metadata["config"]) != self.config.dotted():
+            # An epoch's weights do not depend on how many were to come. Read as a configuration,
+            # because one of an older version lacks settings that came since.
+            epochs = {"training.epochs": self.config.training.epochs}
+            if Configuration.from_dotted(json.loads(metadata["config"]) | epochs) != self.config:
                 raise ValueError(f"{folder / CHECKPOINT} is of another configuration")
             state = {key: checkpoint.get_tensor(key) for key in checkpoint.keys()}  # noqa: SIM118
             self.trainer.load_state(state, int(metadata["epoch"]))

@@ -40,6 +40,19 @@ class EncoderContract(KindContract):
             assert parameter.grad is not None, name
             assert parameter.grad.any(), name
 
+    @pytest.mark.parametrize("widths", [(8, 4), (3, 7)])
+    def test_weights_are_those_of_the_plain_layer(self, kind: str, widths: tuple[int, int]) -> None:
+        entry = ENCODERS[kind]
+        if entry.weights is None:
+            return
+        made = []
+        for make in (entry.plain, entry.weights):
+            torch.manual_seed(3)
+            made.append([*make(*widths).named_parameters(), ("next draw", torch.rand(1))])
+        assert [name for name, _ in made[1]] == [name for name, _ in made[0]]
+        for (name, plain), (_, own) in zip(*made, strict=True):
+            assert torch.equal(plain, own), name
+
     @pytest.mark.parametrize("widths", [(8, 4), (4, 8)])
     def test_batched_trains_as_plain_whichever_width_is_larger(
         self, kind: str, widths: tuple[int, int]

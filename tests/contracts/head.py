@@ -4,7 +4,7 @@ import torch
 
 from model.data.similarities import Similarities
 from model.network.heads.evidence import BatchedEvidence, Evidence
-from model.network.heads.interface import HeadKind
+from model.network.heads.interface import HeadKind, HeadOptions
 from model.network.heads.kinds import HEADS
 from tests.contracts import checks
 from tests.contracts.kind import KindContract
@@ -24,7 +24,7 @@ class HeadContract(KindContract):
         return entry
 
     def test_evidence_is_standardised_over_pairs_that_are_not_visible(self, kind: str) -> None:
-        evidence = Evidence(self.entry(kind), Similarities.of(tiny_network()))
+        evidence = Evidence(self.entry(kind), Similarities.of(tiny_network()), HeadOptions())
         trainer = plain(self.config(kind), 1)
         numbers = evidence(trainer.edge_index)
         assert numbers.shape[0] == 12 * 6 + 1
@@ -38,18 +38,18 @@ class HeadContract(KindContract):
     def test_batched_evidence_is_as_plain(self, kind: str) -> None:
         similarities = Similarities.of(tiny_network())
         many = batched(self.config(kind))
-        found = BatchedEvidence(self.entry(kind), similarities)(many.associations.all_visible)
+        evidence = BatchedEvidence(self.entry(kind), similarities, many.config.head)
+        found = evidence(many.associations.all_visible)
         for replica in range(3):
             edges = plain(self.config(kind), replica).edge_index
-            expected = Evidence(self.entry(kind), similarities)(edges)
+            expected = Evidence(self.entry(kind), similarities, many.config.head)(edges)
             assert torch.allclose(found[replica], expected, atol=1e-3)
 
     def test_gradients_reach_every_parameter(self, kind: str) -> None:
         torch.manual_seed(0)
         entry = self.entry(kind)
-        numbers = Evidence(entry, Similarities.of(tiny_network()))(
-            plain(self.config(kind), 1).edge_index
-        )
+        evidence = Evidence(entry, Similarities.of(tiny_network()), HeadOptions())
+        numbers = evidence(plain(self.config(kind), 1).edge_index)
         head = entry.plain(8)
         logits = head(numbers)
         assert logits.shape == (len(numbers),)

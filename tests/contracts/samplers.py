@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from search_spaces.distributions import distributions
+from search_spaces.distributions import distributions, suggest
 from search_spaces.loading import load_space, shipped_spaces
 from search_spaces.sampling import sample_points
 from search_spaces.schema import SearchSpace
@@ -33,12 +33,11 @@ def suggests_inside_the_space(name: str) -> None:
     """Every suggestion for a shipped space is one of its points, while trials end in all ways."""
     for of in shipped_spaces():
         space = load_space(of)
-        wanted = distributions(space)
         for point in points(name, space):
-            assert point.keys() == wanted.keys()
-            for key, distribution in wanted.items():
-                value = distribution.to_internal_repr(point[key])
-                assert distribution._contains(value), f"{of}: {key} = {point[key]}"
+            values = space.settings(point)
+            assert point == space.point(values), "it has what applies, and nothing else"
+            for key, value in point.items():
+                assert space.search[key].contains(value, values), f"{of}: {key} = {value}"
             space.configuration(point)
 
 
@@ -95,8 +94,8 @@ def points(name: str, space: SearchSpace, *, seed: int = 0) -> list[Point]:
     study = optuna.create_study(sampler=SAMPLERS[name](seed, space), direction="maximize")
     found = []
     for number in range(MANY):
-        trial = study.ask(distributions(space))
-        found.append(trial.params)
+        trial = study.ask()
+        found.append(suggest(space, trial))
         trial.report(score(number), 60)
         if number % 5 == 4:
             study.tell(trial, state=TrialState.FAIL)
@@ -122,14 +121,14 @@ def suggestion(
     """
     space = without_starts()
     study = optuna.create_study(sampler=SAMPLERS[name](0, space), direction="maximize")
-    wanted = distributions(space)
     for number, point in enumerate(ended):
         value = -float(abs(number - best))
+        wanted = distributions(space, point)
         study.add_trial(create_trial(params=point, distributions=wanted, value=value))
     for point in running:
-        state = TrialState.RUNNING
+        state, wanted = TrialState.RUNNING, distributions(space, point)
         study.add_trial(create_trial(state=state, params=point, distributions=wanted))
-    return dict(study.ask(wanted).params)
+    return suggest(space, study.ask())
 
 
 def undisturbed(name: str) -> list[Point]:

@@ -10,7 +10,7 @@ from model.network.batched_layers import Drop, linear, rows
 from model.network.edge_decoders.interface import EdgeDecoderKind
 from model.network.encoders.interface import EncoderKind
 from model.network.graph import Associations, Nodes, Parameters, VisibleGraph, neighbour_sum
-from model.network.heads.interface import HeadKind
+from model.network.heads.interface import HeadKind, HeadOptions
 from model.network.masks.hiding import hide, mask_below
 from model.network.masks.interface import Mask, MaskedGraph, MaskKind
 
@@ -53,7 +53,9 @@ def distance_of_block(parameters: Parameters, z: Tensor, n_mirnas: int, drop: Dr
     return -parameters["scale"][:, None] * between.pow(2).sum(dim=3).flatten(1)
 
 
-def degrees_of_pairs(similarities: Similarities) -> Callable[[Tensor], Tensor]:
+def degrees_of_pairs(
+    similarities: Similarities, options: HeadOptions
+) -> Callable[[Tensor], Tensor]:
     def numbers(b_MS: Tensor) -> Tensor:
         degrees = b_MS.sum(dim=1, keepdim=True), b_MS.sum(dim=0, keepdim=True)
         return torch.stack([degree.expand_as(b_MS) for degree in degrees], dim=-1)
@@ -61,7 +63,9 @@ def degrees_of_pairs(similarities: Similarities) -> Callable[[Tensor], Tensor]:
     return numbers
 
 
-def batched_degrees_of_pairs(similarities: Similarities) -> Callable[[VisibleGraph], Tensor]:
+def batched_degrees_of_pairs(
+    similarities: Similarities, options: HeadOptions
+) -> Callable[[VisibleGraph], Tensor]:
     def numbers(graph: VisibleGraph) -> Tensor:
         of_mirnas, of_small_molecules = graph.degrees()
         degrees = (of_mirnas, of_small_molecules.mT)

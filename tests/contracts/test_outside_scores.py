@@ -13,9 +13,9 @@ from sklearn.metrics import roc_auc_score
 from model.baselines.registry import BASELINES, evaluate_baseline
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.ranked import RankedFold
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import PROTOCOLS, development_folds, protocol
-from model.evaluation.ranked import RankedFold
 from model.table import Table
 from model.training.cross_validation import CrossValidation
 from tests.contracts.baseline import BaselineContract
@@ -44,7 +44,7 @@ import dataclasses
 
 import numpy as np
 
-from model.evaluation.metric import Metric
+from model.evaluation.metrics.interface import Metric
 from model.evaluation.protocols import HONEST
 
 
@@ -74,7 +74,7 @@ WORST = Metric(
     meaning="score of the held-out association that is ranked last",
     label="worst",
     plain=lambda fold: fold.held_out.min(),
-    batched=lambda folds: folds.sorted_held_out[:, 0],
+    batched=lambda folds: folds.all_pairs.held_out[:, 0],
 )
 '''
 

@@ -42,6 +42,14 @@ def slightly_off(form: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda *arguments: form(*arguments) * 1.01
 
 
+def squared_numbers(entry: Any) -> Any:
+    def batched_numbers(*made_from: Any) -> Callable[[Any], Tensor]:
+        numbers = entry.batched_numbers(*made_from)
+        return lambda graph: numbers(graph) ** 2
+
+    return replace(entry, batched_numbers=batched_numbers)
+
+
 def drawing(change: Callable[[Mask, Any, Generator], Mask]) -> Callable[[Any], Any]:
     """A fault in the masks that a scheme's batched form draws."""
 
@@ -129,9 +137,7 @@ FAULTS: dict[str, tuple[KindContract, str, Callable[[Any], Any], str]] = {
     "evidence": (
         HEAD,
         "propagation",
-        lambda entry: replace(
-            entry, batched_numbers=lambda s: lambda graph: entry.batched_numbers(s)(graph) ** 2
-        ),
+        squared_numbers,
         "test_batched_evidence_is_as_plain",
     ),
     "head": (

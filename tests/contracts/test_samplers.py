@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 
 import optuna
@@ -13,19 +15,21 @@ from optuna.samplers import TPESampler
 from model.data.synthetic import demo
 from model.errors import InputError
 from model.evaluation.protocols import HONEST
-from search_spaces.distributions import distributions
+from search_spaces.distributions import suggest
 from search_spaces.loading import load_space
+from search_spaces.schema import SearchSpace
 from tests.contracts import samplers as contract
 from tests.contracts.samplers import CHECKS, MANY
+from tuning.commands.tune import tune
 from tuning.forecast.outlook import look_ahead
 from tuning.home import home
-from tuning.plan import StudyPlan
+from tuning.plan import DEFAULT_SAMPLER, StudyPlan
 from tuning.search.samplers import SAMPLERS, sampler_seed
 from tuning.study import run_study
 
 pytestmark = pytest.mark.heavy
 
-OWN = ("tpe", "random")
+OWN = ("tpe", "random", "gp", "curve-gp")
 Check = Callable[[str], None]
 
 
@@ -37,6 +41,7 @@ def test_a_sampler_holds_to_the_contract(name: str, check: Check) -> None:
 
 def test_these_are_all() -> None:
     assert tuple(SAMPLERS) == OWN
+    assert signature(tune).parameters["sampler"].default == DEFAULT_SAMPLER in OWN
 
 
 ELSEWHERE = """
@@ -103,11 +108,36 @@ def test_tpe_suggests_what_it_did_before_its_settings_were_named(seed: int) -> N
         study = optuna.create_study(sampler=sampler, direction="maximize")
         points.append([])
         for number in range(2 * MANY):
-            trial = study.ask(distributions(space))
-            points[-1].append(trial.params)
+            trial = study.ask()
+            points[-1].append(suggest(space, trial))
             if number % 4:  # the others are running
                 study.tell(trial, number / 100)
     assert points[0] == points[1]
+
+
+@pytest.mark.parametrize("name", ["tpe", "curve-gp"])
+def test_with_64_places_most_suggestions_are_the_models(name: str) -> None:
+    """At least half of 200, of which 64 are made before any trial has a score."""
+    space = SearchSpace.model_validate(
+        {
+            "description": "",
+            "search": {
+                "encoder.dropout": {"type": "float", "low": 0.0, "high": 0.6},
+                "mask.rate": {"type": "float", "low": 0.1, "high": 0.6},
+            },
+        }
+    )
+    study = optuna.create_study(sampler=SAMPLERS[name](0, space), direction="maximize")
+    running: deque[optuna.Trial] = deque()
+    by_the_model = 0
+    for _ in range(200):
+        if len(running) == 64:
+            ended = running.popleft()
+            study.tell(ended, -ended.params["mask.rate"])
+        running.append(study.ask())
+        suggest(space, running[-1])
+        by_the_model += running[-1].relative_params.keys() == space.search.keys()
+    assert by_the_model >= 100
 
 
 def test_a_sampler_that_goes_on_has_a_seed_of_its_own() -> None:

@@ -1,6 +1,7 @@
 """Every baseline, protocol and metric keeps its contract, and each contract finds faults."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,9 +11,9 @@ from sklearn import metrics as sk
 from model.baselines.registry import BASELINES
 from model.data.datasets import AssociationDataset
 from model.evaluation import folds as folds_module
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.ranked import RankedFold
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import HONEST, PROTOCOLS, Fold
-from model.evaluation.ranked import RankedFold
 from tests.contracts.baseline import BaselineContract
 from tests.contracts.metric import MetricContract
 from tests.contracts.protocol import ProtocolContract
@@ -34,13 +35,23 @@ class TestProtocols(ProtocolContract): ...
 @pytest.mark.parametrize("kind", METRICS)
 class TestMetrics(MetricContract):
     def expected(self, kind: str, fold: RankedFold) -> float:
-        """As scikit-learn has it, whose weights are ours at 1:1."""
+        """As scikit-learn has it, whose weights are ours at 1:1; else by going through the list."""
         labels, scores, weights = fold.labels, fold.scores, fold.weights
         predicted = scores >= fold.threshold
         of_pairs = {"sample_weight": weights, "zero_division": 0}
         definitions: dict[str, Callable[[], float]] = {
             "auc": lambda: sk.roc_auc_score(labels, scores),
             "ap": lambda: sk.average_precision_score(labels, scores, sample_weight=weights),
+            "ap_as_is": lambda: sk.average_precision_score(labels, scores),
+            "hits_at_100": lambda: found_at(100, labels, scores),
+            "recall_at_1_percent": lambda: (
+                found_at(math.ceil(len(scores) / 100), labels, scores) / labels.sum()
+            ),
+            "ndcg": lambda: gain(labels, scores) / gain(labels, labels),
+            "auc_by_row": lambda: mean_within(0, fold, sk.roc_auc_score),
+            "auc_by_column": lambda: mean_within(1, fold, sk.roc_auc_score),
+            "recall_at_10_by_row": lambda: mean_within(0, fold, recall_at_10),
+            "recall_at_10_by_column": lambda: mean_within(1, fold, recall_at_10),
             "acc": lambda: sk.accuracy_score(labels, predicted, sample_weight=weights),
             "pre": lambda: sk.precision_score(labels, predicted, **of_pairs),
             "sen": lambda: sk.recall_score(labels, predicted, **of_pairs),
@@ -49,6 +60,31 @@ class TestMetrics(MetricContract):
             "mcc": lambda: sk.matthews_corrcoef(labels, predicted, sample_weight=weights),
         }
         return float(definitions[kind]())
+
+
+def shares(labels: np.ndarray, scores: np.ndarray) -> list[float]:
+    """Of each place of the list, best first: the held-out share of the pairs that tie for it."""
+    return [labels[scores == score].mean() for score in sorted(scores, reverse=True)]
+
+
+def found_at(k: int, labels: np.ndarray, scores: np.ndarray) -> float:
+    return sum(shares(labels, scores)[:k])
+
+
+def gain(labels: np.ndarray, scores: np.ndarray) -> float:
+    return sum(share / math.log2(1 + i) for i, share in enumerate(shares(labels, scores), 1))
+
+
+def recall_at_10(labels: np.ndarray, scores: np.ndarray) -> float:
+    return found_at(10, labels, scores) / min(10, labels.sum())
+
+
+def mean_within(side: int, fold: RankedFold, of: Callable[..., float]) -> float:
+    """The mean over the nodes of a side that have pairs of both kinds, each among its own pairs."""
+    nodes = np.concatenate([pairs[side] for pairs in fold.pairs])
+    own = [nodes == node for node in range(9)]
+    values = [of(fold.labels[one], fold.scores[one]) for one in own if len({*fold.labels[one]}) > 1]
+    return float(np.mean(values)) if values else math.nan
 
 
 def plant(patch: pytest.MonkeyPatch, table: object, kind: str, entry: object) -> None:
@@ -111,9 +147,12 @@ def test_a_leak_in_what_all_baselines_read_is_found(
 @pytest.mark.parametrize(
     ("change", "check"),
     [
-        ({"batched": lambda folds: folds.n_held_out}, "test_folds_at_once_are_each_on_its_own"),
         (
-            {"batched": lambda folds: folds.n_held_out * folds.is_finite.sum().item()},
+            {"batched": lambda folds: folds.all_pairs.n_held_out},
+            "test_folds_at_once_are_each_on_its_own",
+        ),
+        (
+            {"batched": lambda folds: folds.all_pairs.n_held_out * folds.is_finite.sum().item()},
             "test_its_batched_form_waits_for_no_device",
         ),
         (

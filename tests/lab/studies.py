@@ -141,8 +141,9 @@ def started_study(
 
 
 def said(machines: Lab, name: str) -> str:
-    """The study's output so far."""
-    return (machines.folder / f"{name}.log").read_text()
+    """The study's output so far, and the tracebacks that its machine keeps."""
+    kept = sorted(machines.folder.rglob("mmatune-home/errors/*.txt"))
+    return "\n".join(one.read_text() for one in (machines.folder / f"{name}.log", *kept))
 
 
 def answer(head: Host, name: str) -> dict[str, Any]:
@@ -237,7 +238,8 @@ def nothing_is_lost(document: dict[str, Any], name: str, trials: int, storage: P
         storage: where the cluster keeps checkpoints, or a copy of it.
     """
     runs = accounted_for_once(name, trials, storage / name)
-    assert {run.data.tags["status"] for run in runs} <= {"finished", "stopped early"}
+    bad = [run for run in runs if run.data.tags["status"] not in ("finished", "stopped early")]
+    assert not bad, [run.data.tags for run in bad]  # with the reason of each
     assert document["model"]["name"] == "demo"
     versions = mlflow_client().search_model_versions(f"run_id = '{document['run_id']}'")
     assert [version.version for version in versions] == [document["model"]["version"]]

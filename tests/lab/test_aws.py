@@ -19,6 +19,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,19 @@ def test_a_study_outlives_a_spot_machine(
     only_ssh_is_open(aws, running["PublicIpAddress"])
     home = head.path("/mnt/mmatune")
     give_baselines(measured_baselines, home)
-    with started_study(lab, head, path, "spot", TRIALS, epochs=EPOCHS) as study:
+    with (
+        ExitStack() as waits,
+        started_study(lab, head, path, "spot", TRIALS, epochs=EPOCHS) as study,
+    ):
+
+        def training() -> dict[str, list[int]]:
+            workers = [lab.hosts[one] for one in spot(aws, "running") if one in lab.hosts]
+            found = {host.name: trial_processes(host) for host in workers if host.runs}
+            return {name: processes for name, processes in found.items() if processes}
+
+        def one_is_far() -> bool:
+            assert study.poll() is None, said(lab, "spot")
+            return bool(far(home, "spot"))
 
         def all_are_far() -> set[str]:
             assert study.poll() is None, said(lab, "spot")
@@ -144,12 +157,16 @@ def test_a_study_outlives_a_spot_machine(
             assert study.poll() is None, said(lab, "spot")
             return len(spot(aws)) == TRIALS + 1
 
+        # The first trial must not end before the second one has a machine.
+        wait_for(one_is_far)
+        if len(first := training()) == 1:
+            waits.enter_context(stopped(*first.values()))
         before = wait_for(all_are_far)
+        waits.close()
         lap("the trials have checkpoints")
-        workers = [lab.hosts[one] for one in spot(aws, "running") if one in lab.hosts]
-        training = {host.name: trial_processes(host) for host in workers if host.runs}
-        victim = next(name for name, processes in training.items() if processes)
-        others = [one for name, found in training.items() if name != victim for one in found]
+        at = training()
+        victim = next(iter(at))
+        others = [one for name, found in at.items() if name != victim for one in found]
         # A trial that ended first would leave its machine to the one that is lost.
         with stopped(others):
             aws.client("ec2").terminate_instances(InstanceIds=[victim])

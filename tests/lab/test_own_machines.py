@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -78,7 +77,7 @@ def cluster(machines: Lab, filled_in: Path, measured_baselines: Path) -> Path:
     check(machines, filled_in)
     up(machines, filled_in)
     give_baselines(measured_baselines, home(machines.hosts["head"]))
-    wait_for(lambda: alive(machines) == 3)
+    wait_until_alive(machines, 3)
     return filled_in
 
 
@@ -87,13 +86,12 @@ def home(head: Host) -> Path:
     return head.folder / HOME.relative_to("/") / "mmatune-home"
 
 
-def alive(machines: Lab) -> int:
-    """How many machines Ray has."""
-    script = "import ray; ray.init('auto', logging_level=50);"
-    script += " print('alive', sum(node['Alive'] for node in ray.nodes()))"
-    printed = machines.ssh(machines.hosts["head"], f'. ~/.bashrc; python -c "{script}"')
-    found = re.search(r"^alive (\d+)$", printed.stdout, re.M)
-    return int(found[1]) if found else 0
+def wait_until_alive(machines: Lab, number: int) -> None:
+    """Wait until Ray has so many machines; one process there looks, for its start takes seconds."""
+    script = "import ray, time; ray.init('auto', logging_level=50)\n"
+    script += f"while sum(node['Alive'] for node in ray.nodes()) != {number}: time.sleep(0.5)"
+    look = f'. ~/.bashrc; python -c "{script}"'
+    wait_for(lambda: machines.ssh(machines.hosts["head"], look).returncode == 0)
 
 
 @contextmanager
@@ -175,7 +173,7 @@ def test_a_study_outlives_the_network_of_a_worker(
     victim = machines.hosts["worker1"]
     outlives("network", lambda: machines.cut(victim), machines, cluster, monkeypatch)
     machines.mend(victim)
-    wait_for(lambda: alive(machines) == 3)
+    wait_until_alive(machines, 3)
 
 
 @pytest.mark.survives(
@@ -193,7 +191,7 @@ def test_a_study_outlives_its_head(
         study.wait()
     machines.power_on(head)
     up(machines, cluster)
-    wait_for(lambda: alive(machines) == 3)
+    wait_until_alive(machines, 3)
     command = "mmatune tune demo --name headless --address auto --resume --json > ~/headless.json"
     run(machines, cluster, RAY, "exec", str(cluster), command)
     ended = {one["run"] for one in before if one["kind"] == "close" and one["status"] == "FINISHED"}

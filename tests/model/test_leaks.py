@@ -9,8 +9,10 @@ not been seen to fail proves nothing.
 """
 
 import dataclasses
+import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,11 @@ from pydantic import AfterValidator
 from model.config import Config
 from model.data.datasets import AssociationDataset
 from model.data.similarities import Similarities
+from model.evaluation.calibration import Calibration
+from model.evaluation.ensemble import select
+from model.evaluation.epoch_choice import choose_epoch
 from model.evaluation.folds import Fold
+from model.evaluation.fresh_splits import DevelopmentPart, development_part
 from model.evaluation.protocols import (
     PROTOCOLS,
     case_study,
@@ -28,15 +34,21 @@ from model.evaluation.protocols import (
     development_pairs,
     sealed_fold,
 )
+from model.evaluation.result import Evaluation
 from model.network.autoencoder import Configuration
+from model.network.gip import gip_kernels
 from model.network.graph import VisibleGraph
+from model.network.heads import propagation_gip
 from model.network.heads.evidence import BatchedEvidence
 from model.network.masks import undirected
 from model.network.masks.interface import Mask
 from model.table import NamesKind
+from model.training import final as final_module
 from model.training.batched.associations import DenseGraph, TrainingAssociations
 from model.training.batched.features import BatchedFeatures
-from model.training.final import final_model, final_probabilities
+from model.training.cross_validation import CrossValidation
+from model.training.final import FinalModel, final_model, final_probabilities, to_hand_out
+from model.training.final_ensemble import calibrated
 from tests.contracts.checks import check_nothing_leaks
 from tests.contracts.edge_decoder import EdgeDecoderContract
 from tests.contracts.encoder import EncoderContract
@@ -44,6 +56,8 @@ from tests.contracts.head import HeadContract
 from tests.contracts.leaks import EPOCHS, Arrays, batched, flipped, masked_reach_the_encoder, same
 from tests.contracts.mask import MaskContract
 from tests.model.options import TABLES, VARIANTS, configuration
+
+Curve = dict[int, float]
 
 by_option = pytest.mark.parametrize(
     "variant", VARIANTS, ids=lambda v: "-".join(str(x) for _, x in v)
@@ -107,16 +121,125 @@ def test_sealed_associations_cannot_reach_the_final_model(tiny: AssociationDatas
     """Nor its probabilities, once they are erased from the data as `confirm` and `tune` do."""
     honest = PROTOCOLS["honest"]
     pairs = development_pairs(tiny, honest, 0)
-    sealed = sealed_fold(tiny, honest, 0).held_out
     config = configuration(**{"training.epochs": EPOCHS, "features.associations": "gip"})
+    config = to_hand_out(config)
     raw = final_probabilities(config, tiny, pairs, seed=0)
-    erased = tiny.associations.copy()
-    erased[sealed[0], sealed[1] - len(tiny.mirnas)] = 0
-    blind = dataclasses.replace(tiny, associations=erased)
+    blind = without_sealed(tiny)
     assert np.array_equal(raw, final_probabilities(config, blind, pairs, seed=0))
     folds = development_folds(tiny, honest, 0)
-    probability = final_model(config, blind, folds, pairs, seed=0).probability
+    sealed = sealed_fold(tiny, honest, 0).held_out
+    part = DevelopmentPart(blind, sealed.T - [0, len(tiny.mirnas)])
+    probability = final_model(config, part, folds, pairs, seed=0).probability
     assert np.array_equal(np.argsort(probability, axis=None), np.argsort(raw, axis=None))
+
+
+def calibrated_with_and_without(tiny: AssociationDataset) -> tuple[FinalModel, FinalModel]:
+    """The final model with the list of sealed pairs, and without it."""
+    honest = PROTOCOLS["honest"]
+    part = development_part(tiny, honest, 0)
+    folds, pairs = development_folds(tiny, honest, 0), development_pairs(tiny, honest, 0)
+    config = configuration(**{"training.epochs": EPOCHS, "features.associations": "gip"})
+    without = dataclasses.replace(part, never_ranked=part.never_ranked[:0])
+    made = [final_model(config, one, folds, pairs, seed=0) for one in (part, without)]
+    return made[0], made[1]
+
+
+def same_but_for_the_calibration(one: FinalModel, other: FinalModel) -> bool:
+    """Every weight, every optimiser state, and every score up to the calibration's two numbers."""
+    return same_state(one, other) and bool(
+        np.array_equal(
+            np.argsort(one.probability, axis=None), np.argsort(other.probability, axis=None)
+        )
+    )
+
+
+def same_state(one: FinalModel, other: FinalModel) -> bool:
+    return one.state.keys() == other.state.keys() and all(
+        torch.equal(value, other.state[name]) for name, value in one.state.items()
+    )
+
+
+def test_the_list_of_sealed_pairs_reaches_nothing_but_the_calibration(
+    tiny: AssociationDataset,
+) -> None:
+    one, other = calibrated_with_and_without(tiny)
+    assert same_but_for_the_calibration(one, other)
+    assert one.calibration != other.calibration
+
+
+def test_a_final_model_that_trains_on_the_list_of_sealed_pairs_is_found(
+    tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = final_module._trained
+
+    def leaky(*arguments: Any, **named: Any) -> FinalModel:
+        frame = inspect.currentframe()
+        assert frame is not None
+        assert frame.f_back is not None
+        sealed = frame.f_back.f_locals["part"].never_ranked
+        config, similarities, unknown, calibration, pairs, seed = arguments
+        return honest(config, similarities, unknown, calibration, np.r_[pairs, sealed], seed)
+
+    monkeypatch.setattr(final_module, "_trained", leaky)
+    assert not same_but_for_the_calibration(*calibrated_with_and_without(tiny))
+
+
+def curve_of(config: Configuration, dataset: AssociationDataset, folds: Sequence[Fold]) -> Curve:
+    """What the choice of the epoch reads: the development score after every epoch."""
+    LEAKED["block"] = torch.tensor(dataset.associations, dtype=torch.float32).expand(2, -1, -1)
+    validation = CrossValidation(config, dataset, folds, seed=0)
+    curve = {}
+    for epoch in range(1, 2 * EPOCHS + 1):
+        validation.train(1)
+        curve[epoch] = validation.evaluate().summary()["auc"]
+    return curve
+
+
+def without_sealed(dataset: AssociationDataset) -> AssociationDataset:
+    """The data with the sealed associations erased, as if nobody had ever published them."""
+    sealed = sealed_fold(dataset, PROTOCOLS["honest"], 0).held_out
+    erased = dataset.associations.copy()
+    erased[sealed[0], sealed[1] - len(dataset.mirnas)] = 0
+    return dataclasses.replace(dataset, associations=erased)
+
+
+def test_sealed_associations_cannot_reach_the_choice_of_the_epoch(tiny: AssociationDataset) -> None:
+    """It reads scores of development folds alone."""
+    folds = development_folds(tiny, PROTOCOLS["honest"], 0)
+    config = configuration(**{"features.associations": "gip", "head.type": "propagation"})
+    curves = [curve_of(config, dataset, folds) for dataset in (tiny, without_sealed(tiny))]
+    assert curves[0] == curves[1]
+    assert choose_epoch(curves[0]) == choose_epoch(curves[1]) is not None
+
+
+def ensemble_of(
+    dataset: AssociationDataset, folds: Sequence[Fold]
+) -> tuple[list[np.ndarray], dict[str, int], Calibration]:
+    """Out-of-fold scores of two models, the ensemble they choose, and its way to probabilities."""
+    LEAKED["block"] = torch.tensor(dataset.associations, dtype=torch.float32).expand(2, -1, -1)
+    library = {}
+    for encoder in ("sage", "gcn"):
+        config = configuration(**{"encoder.type": encoder, "features.associations": "gip"})
+        validation = CrossValidation(config, dataset, folds, seed=0, keep_scores=True)
+        validation.train(EPOCHS)
+        validation.evaluate()
+        library[encoder] = validation.out_of_fold()
+    weights = select(library, folds, "auc")
+    scores = [fold for of_folds in library.values() for fold in of_folds]
+    return scores, weights, calibrated(library, weights, folds)
+
+
+def same_ensemble(tiny: AssociationDataset) -> bool:
+    """Whether the sealed associations change nothing of it."""
+    folds = development_folds(tiny, PROTOCOLS["honest"], 0)
+    one, other = (ensemble_of(dataset, folds) for dataset in (tiny, without_sealed(tiny)))
+    scores = all(map(np.array_equal, one[0], other[0]))
+    return scores and one[1:] == other[1:]
+
+
+def test_sealed_associations_cannot_reach_an_ensemble(tiny: AssociationDataset) -> None:
+    """Neither what it is chosen by, nor its members, nor its calibration."""
+    assert same_ensemble(tiny)
 
 
 # Planted leaks. `LEAKED` is the whole data, held-out associations included: what a leak knows.
@@ -140,6 +263,14 @@ def plant_features(patch: pytest.MonkeyPatch) -> None:
 def plant_evidence(patch: pytest.MonkeyPatch) -> None:
     honest = BatchedEvidence.__call__
     patch.setattr(BatchedEvidence, "__call__", lambda self, shown: honest(self, everything(shown)))
+
+
+def plant_profiles(patch: pytest.MonkeyPatch) -> None:
+    """The kernels are those of all associations, the numbers smoothed the visible ones."""
+    whole = {12: lambda: LEAKED["block"], 6: lambda: LEAKED["block"].mT}
+    patch.setattr(
+        propagation_gip, "gip_kernels", lambda profiles: gip_kernels(whole[profiles.shape[1]]())
+    )
 
 
 def plant_visible_graph(patch: pytest.MonkeyPatch) -> None:
@@ -184,9 +315,24 @@ def plant_normalisation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Similarities, "of", classmethod(of))
 
 
+def plant_in_the_curve(patch: pytest.MonkeyPatch) -> None:
+    """Scores rise with the probabilities of all associations, the sealed ones among them."""
+    honest = CrossValidation.evaluate
+
+    def evaluate(self: CrossValidation) -> Evaluation:
+        mirna, molecule = LEAKED["block"][0].nonzero(as_tuple=True)
+        pairs = torch.stack([mirna, molecule + LEAKED["block"].shape[1]])
+        seen = float(self.replicas.probabilities(0, pairs).mean())
+        folds = honest(self).folds
+        return Evaluation(tuple({**fold, "auc": fold["auc"] + seen} for fold in folds))
+
+    patch.setattr(CrossValidation, "evaluate", evaluate)
+
+
 PLANTED = {
     "features": (plant_features, {"features.associations": "gip"}),
     "evidence": (plant_evidence, {"head.type": "propagation"}),
+    "profiles": (plant_profiles, {"head.type": "propagation-gip"}),
     "visible graph": (plant_visible_graph, {}),
     "sampled pairs": (plant_sampler, {}),
     "degrees": (plant_degrees, {}),
@@ -204,6 +350,32 @@ def test_a_planted_leak_is_found(
     assert same(leaking(config, tiny, fold), leaking(config, changed, fold))
     plant(monkeypatch)
     assert not same(leaking(config, tiny, fold), leaking(config, changed, fold))
+
+
+def test_a_planted_leak_into_the_choice_of_the_epoch_is_found(
+    tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = development_folds(tiny, PROTOCOLS["honest"], 0)
+    plant_in_the_curve(monkeypatch)
+    curves = [curve_of(configuration(), dataset, folds) for dataset in (tiny, without_sealed(tiny))]
+    assert curves[0] != curves[1]
+
+
+def test_a_planted_leak_into_an_ensemble_is_found(
+    tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = CrossValidation.out_of_fold
+
+    def leaky(self: CrossValidation) -> list[np.ndarray]:
+        """The better the model knows the associations, sealed ones too, the higher its first."""
+        first, *rest = honest(self)
+        known = LEAKED["block"][0].nonzero().T
+        pairs = known + torch.tensor([[0], [LEAKED["block"].shape[1]]])
+        first[0] += float(self.replicas.probabilities(0, pairs).mean())
+        return [first, *rest]
+
+    monkeypatch.setattr(CrossValidation, "out_of_fold", leaky)
+    assert not same_ensemble(tiny)
 
 
 def test_a_planted_leak_through_masking_is_found(

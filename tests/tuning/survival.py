@@ -8,57 +8,95 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
 import yaml
+from optuna.trial import TrialState
 from ray.tune import ExperimentAnalysis
 
 from model.data.synthetic import demo
+from model.evaluation.epoch_choice import choose_epoch
 from tests.tuning.commands_run import COMMAND
-from tuning.ending import DEFAULT_METRIC, Ending, ending
+from tuning.ending import DEFAULT_METRIC, RANKED, Ending, ending
 from tuning.home import optuna_storage_url, study_folder
 from tuning.record.client import mlflow_client
 from tuning.record.study_record import runs_of
 from tuning.repetition import find_trial, repeat_trial
-from tuning.search.resumption import RAY_TRIAL
+from tuning.search.callbacks import RecordTrials
+from tuning.search.resumption import ENDED, RAY_TRIAL
 
 NAME = "cut"
 LONG = 400  # epochs of a trial that is under way when something is done to the study
+FAR = 40  # epochs after which a trial has a checkpoint
+HELD = "held"  # in the study's folder: the processes that wait
 SPACE = {
     "description": "every trial is a starting point, so that the order of things changes nothing",
     "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
-    "fixed": {"encoder.layers": 1, "encoder.out_dim": 16},
+    "fixed": {
+        "encoder.layers": 1,
+        "encoder.out_dim": 16,
+        "training.epochs": LONG,
+    },
     "search": {
-        "training.epochs": {"type": "choice", "choices": [60, LONG]},
-        "training.learning_rate": {"type": "choice", "choices": [0.01, 1e-9]},
+        "training.learning_rate": {"type": "choice", "choices": [0.01, 1e-9, 1e30]},
         "encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5},
     },
     "start_with": [
-        {"training.epochs": epochs, "training.learning_rate": rate, "encoder.dropout": dropout}
-        for epochs, rate, dropout in (
-            (60, 0.01, 0.1),
-            (LONG, 0.01, 0.2),
-            (LONG, 0.01, 0.3),
-            (LONG, 0.01, 0.25),
-            (60, 1e-9, 0.1),
+        {"training.learning_rate": rate, "encoder.dropout": dropout}
+        for rate, dropout in (
+            (1e30, 0.1),  # diverges, and so has ended before anything is done to the study
+            # The first two pass their first rungs side by side: each is better than the one before.
+            (0.01, 0.1),
+            (0.01, 0.2),
+            (0.01, 0.3),
+            (1e-9, 0.1),
         )
     ],
 }
 TRIALS = len(SPACE["start_with"])
-_IN_OPTUNA = {
-    "finished": "COMPLETE",
-    "stopped early": "PRUNED",
-    "failed": "FAIL",
-    "killed": "FAIL",
-}
 
 
-def command(*arguments: str) -> list[str]:
-    return [*COMMAND, "tune", "demo", *arguments]
+# The command, whose first trials wait for each other.
+HOLDING = [
+    sys.executable,
+    "-c",
+    "from tests.tuning.survival import hold_far_trials; hold_far_trials();"
+    " from tuning.cli import main; main()",
+]
+
+
+def command(*arguments: str, start: Sequence[str] = COMMAND) -> list[str]:
+    return [*start, "tune", "demo", *arguments]
+
+
+def hold_far_trials() -> None:
+    """In the driver: stop the processes of the first two trials once they are far.
+
+    Training takes seconds, and a trial could end before the next one has a process.
+    """
+    proceed = RecordTrials.on_trial_result
+
+    def hold(self: RecordTrials, *position: Any, **named: Any) -> None:
+        proceed(self, *position, **named)
+        result = named["result"]
+        held = study_folder(NAME) / HELD
+        before = held.read_text().split() if held.exists() else []
+        if result["epoch"] >= FAR and len(before) < 2 and str(result["pid"]) not in before:
+            os.kill(result["pid"], signal.SIGSTOP)
+            held.write_text(" ".join([*before, str(result["pid"])]))
+
+    RecordTrials.on_trial_result = hold  # type: ignore[method-assign]
+
+
+def release_held_trials(home: Path) -> None:
+    held = home / "studies" / NAME / HELD
+    for process in held.read_text().split() if held.exists() else []:
+        with suppress(ProcessLookupError):
+            os.kill(int(process), signal.SIGCONT)
 
 
 def environment() -> dict[str, str]:
@@ -78,7 +116,7 @@ def has_checkpoints(home: Path) -> bool:
     found = events(home)
     opened = {one["run"] for one in found if one["kind"] == "open" and "mask.rate" in one["params"]}
     ended = {one["run"] for one in found if one["kind"] == "close"} & opened
-    far = {one["run"] for one in found if one["kind"] == "metrics" and one["step"] >= 40}
+    far = {one["run"] for one in found if one["kind"] == "metrics" and one["step"] >= FAR}
     return bool(ended) and len((far & opened) - ended) >= 2
 
 
@@ -90,6 +128,7 @@ def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[s
         command(
             *("--space", str(tmp_path / "space.yaml"), "--trials", str(TRIALS)),
             *("--name", NAME, "--json", *more),
+            start=HOLDING,
         ),
         env=environment(),
         stdout=subprocess.PIPE,
@@ -101,10 +140,21 @@ def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[s
         while not has_checkpoints(home):
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.1)
+        release_held_trials(home)
         yield process
     finally:
+        release_held_trials(home)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def workers(session: int) -> list[tuple[int, str]]:
+    """Processes of a session and what Ray calls them."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "-s", str(session)], capture_output=True, text=True, check=True
+    ).stdout
+    lines = [line.split(maxsplit=1) for line in listed.splitlines()]
+    return [(int(number), name) for number, name in lines if name.startswith("ray::")]
 
 
 def resume() -> dict[str, Any]:
@@ -127,14 +177,16 @@ def nothing_is_lost(document: dict[str, Any], storage: Path | None = None) -> No
         storage: where it was told to keep its checkpoints.
     """
     runs = accounted_for_once(NAME, TRIALS, (storage or study_folder(NAME).parent) / NAME)
-    assert {run.data.tags["status"] for run in runs} <= {"finished", "stopped early"}
+    ended = [run.data.tags["status"] for run in runs]
+    assert ended[0] == "failed"  # it diverged
+    assert set(ended[1:]) <= {"finished", "stopped early"}
     own = mlflow_client().get_run(document["run_id"])
     assert own.data.tags["status"] == "finished"
     assert "reason" not in own.data.tags
     assert document["model"]["version"] == 1
     best = next(row for row in document["rows"] if row["kind"] == "trial")
     # Trained again without a disturbance it scores the same to the last bit.
-    assert best["params"]["training.epochs"] == str(LONG), "it was over before the fault"
+    assert best["name"] in ("trial-002", "trial-003", "trial-004"), "it was over before the fault"
     assert repeat_trial(find_trial(best["run_id"]), demo()).identical
 
 
@@ -167,14 +219,41 @@ def accounted_for_once(study: str, trials: int, folder: Path) -> list[Any]:
             assert steps == list(range(every, steps[-1] + 1, every)), run.info.run_name
             assert curve[-1].value == trial.last_result[DEFAULT_METRIC]
             assert steps[-1] == trial.last_result["epoch"]
+        assert_chosen(client, run, curve)
     in_optuna = optuna.load_study(study_name=study, storage=optuna_storage_url()).trials
     # One whose driver died was told as failed, and added again; the later one says which it was.
     again = {trial.user_attrs.get("resumed") for trial in in_optuna}
     told: dict[str, list[str]] = {}
     for trial in in_optuna:
         if trial.number not in again:
-            told.setdefault(trial.user_attrs[RAY_TRIAL], []).append(trial.state.name)
+            # One whose driver died was told as failed by the next process, which knows no more.
+            ended = trial.user_attrs.get(ENDED, "killed")
+            told.setdefault(trial.user_attrs[RAY_TRIAL], []).append(ended)
+            if ended in RANKED:
+                assert trial.state is TrialState.COMPLETE
+                chosen = {run.data.tags[RAY_TRIAL]: run.data.metrics for run in runs}
+                of_run = chosen[trial.user_attrs[RAY_TRIAL]]
+                assert trial.value == of_run[f"chosen_{DEFAULT_METRIC}"]
     # Its driver died before Ray Tune had written it down: it was suggested anew.
-    assert all(told.pop(trial) == ["FAIL"] for trial in told.keys() - in_ray.keys())
-    assert told == {run.data.tags[RAY_TRIAL]: [_IN_OPTUNA[run.data.tags["status"]]] for run in runs}
+    untracked = [told.pop(trial) for trial in told.keys() - in_ray.keys()]
+    assert all(endings in (["killed"], ["failed"]) for endings in untracked)
+    assert told == {run.data.tags[RAY_TRIAL]: [run.data.tags["status"]] for run in runs}
     return runs
+
+
+def assert_chosen(client: Any, run: Any, curve: list[Any]) -> None:
+    """A trial that may win has the scores at the epoch that is chosen from its whole curve."""
+    metrics = run.data.metrics
+    if run.data.tags["status"] not in RANKED:
+        assert "chosen_epoch" not in metrics
+        return
+    choice = choose_epoch({point.step: point.value for point in curve})
+    assert choice
+    assert (metrics["chosen_epoch"], metrics[f"chosen_{DEFAULT_METRIC}"]) == (
+        choice.epoch,
+        choice.score,
+    )
+    for name in (f"{DEFAULT_METRIC}_sd", "ap", "ap_sd"):
+        points = client.get_metric_history(run.info.run_id, name)
+        at = {point.step: point.value for point in points}
+        assert metrics[f"chosen_{name}"] == at[choice.epoch]

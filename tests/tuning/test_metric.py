@@ -17,29 +17,34 @@ from rich.console import Console
 
 from model.data.similarities import Similarities
 from model.data.synthetic import demo
+from model.errors import InputError
 from model.evaluation.calibration import Calibration
-from model.evaluation.protocols import HONEST
+from model.evaluation.metrics.table import METRICS
+from model.evaluation.protocols import HONEST, Protocol, case_study, development_folds
 from model.network.autoencoder import Configuration
 from model.training.final import FinalModel
 from search_spaces.schema import SearchSpace
+from tuning.cluster.session import Resources
 from tuning.commands import confirm as confirm_command
 from tuning.confirm.confirmation import ConfirmationPlan, _measured, _open_and_register
 from tuning.confirm.tasks import OnSplit
 from tuning.ending import Ending
 from tuning.home import artifact_root, data_folder
 from tuning.jobs.replay import Replay
-from tuning.metric import AUC, metric_beside, recorded_metric
+from tuning.metric import AUC, check_metric, metric_beside, metric_label, recorded_metric
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
 from tuning.record.finished_study import read_study
 from tuning.record.job_log import Announcer, JobLog
-from tuning.record.leaderboard import leaderboard_rows, leaderboard_table, verdict
+from tuning.record.leaderboard import leaderboard_rows, leaderboard_table, score_row, verdict
 from tuning.record.study_list import list_studies
 from tuning.record.study_record import StudyRecord, runs_of
-from tuning.registry.verdict import decide, may_be_champion
+from tuning.registry.champion import may_be_champion
+from tuning.registry.verdict import decide
 from tuning.registry.versions import list_models, resolve
 from tuning.report.page import render
 from tuning.report.reading import read_report
+from tuning.study import run_study
 
 pytestmark = pytest.mark.heavy
 
@@ -87,7 +92,59 @@ def write_study() -> StudyRecord:
 
 def test_what_a_study_of_auc_was_stays(home: Path) -> None:
     assert recorded_metric({}) == AUC
-    assert (metric_beside("auc"), metric_beside("ap"), metric_beside("f1")) == ("ap", "auc", "ap")
+    assert [metric_beside(one) for one in ("auc", "ap", "ndcg")] == ["ap", "auc", "auc"]
+
+
+def test_a_metric_is_shown_by_its_label_in_the_table_or_by_its_name() -> None:
+    assert [metric_label(one) for one in ("auc", "hits_at_100")] == ["AUC", "hits@100"]
+    assert metric_label("of_a_package_that_is_gone") == "of_a_package_that_is_gone"
+
+
+@pytest.mark.parametrize(
+    ("metric", "protocol", "said"),
+    [
+        ("hits_at_10", HONEST, "did you mean hits_at_100?"),
+        ("f1", HONEST, "scores of baselines are no probabilities"),
+        ("auc_by_column", case_study("demo-mir-60"), "not defined on the folds"),
+    ],
+)
+def test_a_metric_that_would_rank_nothing_is_refused(
+    metric: str, protocol: Protocol, said: str, home: Path
+) -> None:
+    plan = StudyPlan("s", demo(), protocol, "test", SPACE, 1, metric=metric)
+    with pytest.raises(InputError) as refused:
+        run_study(plan)
+    assert said in f"{refused.value}{refused.value.hint}"
+    assert list_studies() == []
+
+
+def test_every_other_metric_of_the_table_may_be_maximised() -> None:
+    folds = development_folds(demo(), HONEST, 0)
+    for name, metric in METRICS.items():
+        if not metric.needs_threshold:
+            check_metric(name, folds)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_leaderboard_fits_eighty_columns(metric: str) -> None:
+    """The study's metric comes first; a row of an earlier version has none of a newer metric."""
+    params = {"encoder.type": "linear", "mask.rate": "0.9", "degree_decoder.alpha": "0.00123"}
+    values = dict.fromkeys(METRICS, 99.1234) | {f"{name}_sd": 10.1234 for name in METRICS}
+    rows = [
+        {**score_row("trial-001 (published)", "trial", values), "params": params},
+        score_row("kernel ridge similarity+GIP", "baseline", values),
+        score_row("additive degree", "baseline", {"auc": 0.5, "ap": 0.5}),
+    ]
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(leaderboard_table(rows, title="a study", metric=metric))
+    heading, *shown = capture.get().splitlines()[1:]
+    first, _, second = " ".join(heading.split()).partition(" ± sd ")
+    assert first == f"name {metric_label(metric)}"
+    assert second == f"{metric_label(metric_beside(metric))} epoch encoder alpha"
+    assert [line for line in shown if "99.1234 ± 10.1234 99.1234" in " ".join(line.split())]
+    assert [line for line in shown if "0.00123" in line]
+    assert metric in ("auc", "ap") or "–" in shown[-1]
 
 
 def test_the_leaderboard_and_the_list(home: Path) -> None:
@@ -118,13 +175,17 @@ def test_the_report(home: Path) -> None:
     assert '<th class="n">AP ± sd over folds</th><th class="n">AUC</th>' in text
     assert "0.9000 ± 0.0200" in text
     assert "above additive degree" in text
-    assert "AP on the development folds when each trial ended" in text
+    assert "AP on the development folds at the epoch chosen from each trial’s curve" in text
 
 
 def on_splits(ap: float, seconds: float | None) -> list[OnSplit]:
     noise = np.random.default_rng(int(1000 * ap)).normal(0, 0.001, (2, 5))
     return [
-        OnSplit(tuple({"auc": auc_of(ap), "ap": float(ap + one)} for one in split), seconds)
+        OnSplit(
+            tuple({"auc": auc_of(ap), "ap": float(ap + one)} for one in split),
+            seconds,
+            weights=seconds and int(1000 * seconds),
+        )
         for split in noise
     ]
 
@@ -152,8 +213,10 @@ def test_the_confirmation(
     calibration = Calibration(1.0, -4.0, 0.01, None)
     pairs, similarities = demo().association_pairs, Similarities.of(demo())
     trained = FinalModel(Configuration(), pairs, 0, scores, calibration, similarities, {})
-    monkeypatch.setattr("tuning.confirm.confirmation.checkpoint", lambda *arguments: None)
-    result = _open_and_register(plan, measured, 0.25, decided, study.candidates[0], trained)
+    monkeypatch.setattr("tuning.confirm.registering.checkpoint", lambda *arguments: b"")
+    monkeypatch.setattr("tuning.confirm.training.train_on_everything", lambda *_: trained)
+    chosen, resources = study.candidates[0], Resources(1, 0, 1)
+    result = _open_and_register(plan, measured, 0.25, decided, chosen, trained, resources)
     document: dict[str, Any] = json.loads(json.dumps(result.document()))
     assert document["metric"] == "ap"
     first, *_, last = document["rows"]
@@ -166,10 +229,11 @@ def test_the_confirmation(
     assert tags["metric"] == "ap"
     assert float(tags["fresh_ap"]) == first["confirmed_ap"]
     assert result.sealed is not None
-    assert float(tags["confirmed_ap"]) == result.sealed[0].ap != result.sealed[0].auc
+    sealed = {name: value.value for name, value in result.sealed.model.scores.items()}
+    assert float(tags["confirmed_ap"]) == sealed["ap"] != sealed["auc"]
     assert not [name for name in tags if name.endswith("auc")]
     assert "Confirmed: AP 0.8" in resolve("demo/1").description
-    (model,) = list_models()
+    (model,) = [one for one in list_models() if one["measured_version"] is None]
     assert (model["metric"], model["development"], model["development_auc"]) == ("ap", 0.9, None)
     confirm_command._show(result)
     said = " ".join(capsys.readouterr().err.split())
@@ -177,7 +241,7 @@ def test_the_confirmation(
     assert f"on fresh splits: AP (1:1) {first['confirmed_ap']:.4f}" in said
     page = render(read_report("of-ap", None, data_folder()))
     assert f"scores AP <strong>{first['confirmed_ap']:.4f}</strong>" in page
-    assert f"AP <strong>{result.sealed[0].ap:.4f}</strong>" in page
+    assert f"AP <strong>{sealed['ap']:.4f}</strong>" in page
 
 
 def test_scores_of_two_metrics_are_not_compared() -> None:

@@ -28,7 +28,8 @@ from tests.tuning.survival import accounted_for_once
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
-from tuning.record.driver_lock import close_dead_studies, driving, stop_driver
+from tuning.record.driver import is_driven, stop_driver
+from tuning.record.driver_lock import close_dead_studies
 from tuning.record.study_record import runs_of
 from tuning.study import StudyResult, run_study
 
@@ -77,6 +78,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, measured_baselines: Path) ->
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         patch.setattr("tuning.forecast.probe.SAMPLED", 2)  # a short probe
+        patch.setattr("tuning.search.run.MAX_FAILURES", 1)  # a process starts for each
         plan = StudyPlan(
             name="mixed",
             dataset=demo(),
@@ -130,13 +132,20 @@ def test_runs_carry_parameters_curves_and_checkpoints(result: StudyResult) -> No
         assert winner.data.tags[tag]
     config = result.plan.space.configuration({})
     assert winner.data.params.keys() == config.dotted().keys()
-    assert winner.data.params["training.epochs"] == "24"
+    assert winner.data.params["training.epochs"] == "24"  # what it was asked for
+    assert _best(result)["params"]["training.epochs"] == str(_best(result)["epoch"])
     curve = client.get_metric_history(winner.info.run_id, "auc")
-    assert [point.step for point in curve] == [4, 8, 12, 16, 20, 24]
+    steps = [4, 8, 12, 16, 20, 24]
+    assert [point.step for point in curve] == steps[: len(curve)]
+    assert (len(curve) == len(steps)) == (winner.data.tags["status"] == "finished")
     files = client.list_artifacts(winner.info.run_id, "checkpoint")
-    assert [file.path for file in files] == ["checkpoint/replicas.safetensors"]
+    names = ("out_of_fold", "replicas")
+    assert [file.path for file in files] == [f"checkpoint/{name}.safetensors" for name in names]
     assert {"seconds", "device_seconds", "setup_seconds"} <= winner.data.metrics.keys()
     assert (winner.data.tags["device"], int(winner.data.tags["rung"]) < 24) == ("cpu", True)
+    for run in runs:  # MLflow's tables order trials and baselines by one name
+        if run.data.tags["kind"] == "baseline":
+            assert run.data.metrics["chosen_auc"] == run.data.metrics["auc"]
     parent = client.get_run(result.run_id)
     assert parent.info.status == "FINISHED"
     # How many trials share a device, from a probe that two of these configurations make fail.
@@ -149,13 +158,45 @@ def _best(result: StudyResult) -> dict[str, Any]:
     return next(row for row in result.rows if row["kind"] == "trial")
 
 
-def test_the_leaderboard_has_baselines_and_only_finished_trials(result: StudyResult) -> None:
+def test_the_leaderboard_has_baselines_and_trials_that_finished_or_were_stopped(
+    result: StudyResult,
+) -> None:
     kinds = Counter(row["kind"] for row in result.rows)
-    finished = [run for run in mlflow_runs(result) if run.data.tags.get("status") == "finished"]
+    runs = mlflow_runs(result)
+    ranked = [run for run in runs if run.data.tags["status"] in ("finished", "stopped early")]
     assert kinds["baseline"] == len(BASELINES)
-    assert kinds["trial"] == len(finished) - len(BASELINES) - 1  # the study's own run
+    others = len(BASELINES) + kinds["ensemble"] + 1  # the study's own run
+    assert kinds["trial"] == len(ranked) - others
+    stopped = [row for row in result.rows if row["ended"] == "stopped early"]
+    assert stopped
+    assert all(row["epoch"] < 24 for row in stopped)
+    own = next(run for run in runs if run.data.tags["kind"] == "study")
+    assert own.data.metrics["best_auc"] == _best(result)["auc"] == own.data.metrics["auc"]
     aucs = [row["auc"] for row in result.rows]
     assert aucs == sorted(aucs, reverse=True)
+
+
+def test_every_score_is_that_of_a_training_of_the_chosen_epochs_bit_for_bit(
+    result: StudyResult,
+) -> None:
+    """What `confirm` trains of each trial, whether it finished or was stopped."""
+    from model.evaluation.protocols import development_folds
+    from model.training.cross_validation import CrossValidation
+    from tuning.record.finished_study import read_study
+
+    torch.set_num_threads(1)  # as a worker
+    candidates = read_study("mixed", None, Path()).candidates
+    trials = [row for row in result.rows if row["kind"] == "trial"]
+    assert [one.name for one in candidates] == [row["name"] for row in trials]
+    folds = development_folds(result.plan.dataset, HONEST, 0)
+    for one, row in zip(candidates, trials, strict=True):
+        epochs = one.configuration.training.epochs
+        assert epochs == row["epoch"]
+        validation = CrossValidation(one.configuration, result.plan.dataset, folds, seed=0)
+        validation.train(epochs)
+        summary = validation.evaluate().summary()
+        assert (summary["auc"], summary["ap"]) == (one.development_score, row["ap"])
+        assert summary["auc_sd"] == one.development_sd
 
 
 def test_the_winner_is_registered_as_champion_and_scores_pairs(result: StudyResult) -> None:
@@ -178,6 +219,7 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     """Trained again without the sealed associations in the data, it gives the same scores."""
     import dataclasses
 
+    from model.evaluation.fresh_splits import DevelopmentPart
     from model.evaluation.protocols import development_folds, development_pairs
     from model.training.final import final_model
     from tuning.registry.versions import load, resolve
@@ -188,9 +230,12 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     erased[sealed[0], sealed[1] - len(dataset.mirnas)] = 0
     params = {k: yaml.safe_load(v) for k, v in _best(result)["params"].items()}
     torch.set_num_threads(1)  # as the worker that trained it
+    searched = {k: params[k] for k in [*SPACE["search"], "training.epochs"]}
     final = final_model(
-        result.plan.space.configuration({k: params[k] for k in SPACE["search"]}),
-        dataclasses.replace(dataset, associations=erased),
+        result.plan.space.configuration(searched),
+        DevelopmentPart(
+            dataclasses.replace(dataset, associations=erased), sealed.T - [0, len(dataset.mirnas)]
+        ),
         development_folds(dataset, HONEST, 0),
         development_pairs(dataset, HONEST, 0),
         seed=0,
@@ -216,6 +261,7 @@ def test_the_registered_model_brings_the_training_checkpoint(result: StudyResult
     read = load_checkpoint(folder / "artifacts" / "checkpoint.safetensors")
     assert read.data_hash == found.tags["data_hash"] == result.plan.dataset.content_hash
     assert read.config.dotted() == json.loads(found.tags["configuration"])
+    assert read.config.training.epochs == _best(result)["epoch"]
     torch.set_num_threads(1)  # as the worker that trained it
     scorer = load(found).unwrap_python_model()
     assert read.mirnas == tuple(scorer.mirnas)
@@ -257,45 +303,15 @@ def test_what_is_typed_next_finds_the_data_again(
     result: StudyResult,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from tuning.commands.tune import _show
+    from tuning.commands.outcome import show
 
-    _show(result, [], dataset, data_dir)
+    show(result, [], dataset, data_dir)
     assert f"Next:  mmatune confirm mixed{where}\n" in capsys.readouterr().err
 
 
 def test_a_name_is_used_once(result: StudyResult) -> None:
     with pytest.raises(InputError, match="already"):
         run_study(result.plan)
-
-
-def test_a_driven_study_is_left_alone_and_a_dead_one_closed(home: Path) -> None:
-    from tuning.record.study_record import StudyRecord
-
-    client = mlflow_client()
-    runs = {}
-    for name in ("alive", "dead"):
-        tags = {"study": name}
-        record = StudyRecord.create(client, name, tags=tags, params={}, artifact_location=home)
-        runs[name] = [record.run_id, record.open_child("trial", "trial-001", {})]
-        optuna.create_study(study_name=name, storage=optuna_storage_url()).ask()
-    (home / "studies" / "dead").mkdir(parents=True)
-    (home / "studies" / "dead" / "driver.lock").touch()
-
-    def statuses(name: str) -> list[str]:
-        in_optuna = optuna.load_study(study_name=name, storage=optuna_storage_url()).trials
-        of_runs = [client.get_run(run_id).info.status for run_id in runs[name]]
-        return of_runs + [trial.state.name for trial in in_optuna]
-
-    with driving("alive"):
-        assert close_dead_studies() == 2
-        assert statuses("dead") == ["KILLED", "KILLED", "FAIL"]
-        assert statuses("alive") == ["RUNNING", "RUNNING", "RUNNING"]
-        assert close_dead_studies() == 0
-        with pytest.raises(InputError, match="another process"), driving("alive"):
-            pass
-    # Whatever a driver leaves open is closed on its way out.
-    assert statuses("alive") == ["KILLED", "KILLED", "FAIL"]
-    assert "died" in client.get_run(runs["dead"][1]).data.tags["reason"]
 
 
 @pytest.mark.survives(
@@ -364,7 +380,7 @@ def test_a_study_that_is_interrupted_or_killed(
 
 def _wait_for_curves(home: Path, process: subprocess.Popen[str]) -> None:
     while process.poll() is None:
-        if (home / "studies" / "cut" / "driver.lock").is_file():
+        if is_driven("cut"):
             client = mlflow_client()
             experiment = client.get_experiment_by_name("cut")
             runs = runs_of(client, experiment.experiment_id) if experiment else []

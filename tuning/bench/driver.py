@@ -18,7 +18,8 @@ import numpy as np
 
 import tuning.search.trial
 from model.data.synthetic import demo
-from model.evaluation.metrics import METRICS
+from model.evaluation.epoch_choice import Choice
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import HONEST, development_folds
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import own_home
@@ -123,7 +124,7 @@ class _Clock(LiveTable):
         self._note("start")
         self.order.append(trial_id)
 
-    def report(self, trial_id: str, result: dict[str, Any]) -> None:
+    def report(self, trial_id: str, epoch: int, choice: Choice | None) -> None:
         self._note("report")
 
     def end(self, trial_id: str, ended: Ending) -> None:
@@ -168,12 +169,12 @@ def _search(
             tuning.search.trial.run_trial = _replaying(tuple(drawn), work)
             cpus = ray.cluster_resources()["CPU"] / at_once
             resources = Resources(cpus, 0.0, at_once)
-            _, interrupted = search(plan, folds, record, resources, clock)
+            ended_early = search(plan, folds, record, resources, clock)
         finally:
             tuning.search.trial.run_trial = honest
     assert record.spool
     record.spool.stop()
-    if interrupted:
+    if ended_early:
         raise KeyboardInterrupt
     return actor_start
 

@@ -36,7 +36,7 @@ class RecordedCurves:
         about: the data set's name and content hash, and where the curves were recorded.
         points: N, the searched parameters of each by dotted name.
         epochs: (E,) of the reports.
-        auc: (N, E, K) development AUC of each fold.
+        auc: (N, E, K) development AUC of each fold; NaN once the trial has diverged.
         seconds: (N, E) of training and evaluation since the report before.
     """
 
@@ -48,8 +48,8 @@ class RecordedCurves:
 
     @property
     def best(self) -> np.ndarray:
-        """(N,) the highest mean over the folds that a curve reaches at any reported epoch."""
-        best: np.ndarray = self.auc.mean(axis=2).max(axis=1)
+        """(N,) the highest mean over the folds of any report; 0 of a trial that had none."""
+        best: np.ndarray = np.nan_to_num(self.auc.mean(axis=2), nan=0.0).max(axis=1)
         return best
 
 
@@ -76,6 +76,17 @@ def read_curves(name: str, folder: Path = FOLDER) -> RecordedCurves:
             auc=stored["auc"],
             seconds=stored["seconds"],
         )
+
+
+def read_points(path: Path) -> tuple[dict[str, Any], ...]:
+    """The points of a recording anywhere.
+
+    Raises:
+        InputError: the file is no recording.
+    """
+    if path.suffix != ".npz" or not path.is_file():
+        raise InputError("there is no recording", where=str(path), hint="a file FILE.npz")
+    return read_curves(path.stem, path.parent).points
 
 
 def write_curves(curves: RecordedCurves, path: Path) -> None:

@@ -70,13 +70,11 @@ def record_study(name: str) -> list[Curve]:
             their curves go on is unknown, and the others alone would be a choice of the best.
     """
     from tuning.record.client import mlflow_client
+    from tuning.record.identity import study_experiment
     from tuning.record.study_record import runs_of
 
     client = mlflow_client()
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None or "study" not in experiment.tags:
-        hint = "`mmatune study list` shows what there is"
-        raise InputError(f"there is no study {name!r}", where="--study", hint=hint)
+    experiment = study_experiment(client, name, "--study")
     runs = runs_of(client, experiment.experiment_id, "tags.kind = 'trial'")
     stopped = sum(run.data.tags.get("status") == Ending.STOPPED for run in runs)
     finished = [run for run in runs if run.data.tags.get("status") == Ending.FINISHED]

@@ -108,7 +108,7 @@ def sweep(
         ``work``, ``losses_per_hour``, ``gpus``, and of each quantity its values by seed: ``wall``
         (seconds), ``gpu_hours`` paid for, ``training`` (hours, without what a loss undid),
         ``shares`` (of the paid time, for each of `SPENDING`), ``driver`` (share of the wall that it
-        works), ``to_best`` (seconds until a full-budget trial was within `CLOSE` of the best one of
+        works), ``to_best`` (seconds until a trial was within `CLOSE` of the best one of
         all sizes), ``best``, ``lost`` (how often a trial lost its machine), ``finished``.
     """
     drawn = {seed: draw_trials(curves, trials, seed) for seed in seeds}

@@ -1,219 +1,229 @@
-"""`bench search`: what TPE and ASHA save, against random search with the same compute.
+"""`bench search`: the compute that strategies need for what random search reaches.
 
-Trials are trained for real, one after another, and asked and told through the study's own searcher
-and scheduler; only Ray is left out, so that compute is counted without idle cores. The space's
-starting points are left out too: they are what somebody found before.
+Nothing is trained: searches are replayed on a simulated clock. Points off the record have the
+curves of a surrogate; where a model ranks the recorded points themselves, the curves are real.
 """
 
 from __future__ import annotations
 
 import math
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from itertools import permutations
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from itertools import product
 from multiprocessing import get_context
-from pathlib import Path
-from statistics import median
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
-from model.data.datasets import AssociationDataset
-from model.evaluation.protocols import HONEST, development_folds
-from search_spaces.schema import SearchSpace
-from tuning.bench.measuring import Figure, document
-from tuning.ending import Ending, ending
-from tuning.metric import AUC
+import numpy as np
 
+from model.errors import InputError
+from tuning.bench.measuring import machine
+from tuning.bench.recorded_curves import RecordedCurves, read_curves
+from tuning.bench.replaying import Replay, Rule, chosen_scores, replay
+from tuning.bench.strategies import RANDOM, RANKING, InOrder, Ranked, Suggested, rules_for
+from tuning.bench.surrogate import Surrogate, as_reported
+from tuning.search.samplers import SAMPLERS
 
-@dataclass(frozen=True)
-class Strategy:
-    """How to search. ``stopped_as`` is what Optuna is told of a trial that ASHA stopped."""
-
-    name: str
-    tpe: bool
-    asha: bool
-    stopped_as: str = "PRUNED"
+OF_RANDOM = 64  # trials of random search, whose best is the level
+SURROGATE, RECORDED = "surrogate", "recorded points"
 
 
-RANDOM = Strategy("random", tpe=False, asha=False)
-PRODUCT = Strategy("TPE + ASHA", tpe=True, asha=True)
-STRATEGIES = (
-    PRODUCT,
-    Strategy("TPE + ASHA (COMPLETE)", tpe=True, asha=True, stopped_as="COMPLETE"),
-    Strategy("TPE", tpe=True, asha=False),
-    Strategy("random + ASHA", tpe=False, asha=True),
-    RANDOM,
-)
+def limit_of(places: int) -> float:
+    """Of random's compute: a search that has not reached the level then counts as infinite.
+
+    Many places waste more, since none of them can end before its first trial.
+    """
+    return 1 + places / 64
 
 
 @dataclass(frozen=True)
-class Progress:
-    """A search so far: ``seconds`` of training and evaluation, ``best`` full-budget score."""
+class Job:
+    """One search: of which curves, how, and with which luck."""
 
-    seconds: float
-    best: float
+    recording: str
+    source: str
+    sampler: str
+    rule: Rule
+    places: int
+    seed: int
 
 
 def bench_search(
-    dataset: AssociationDataset,
-    space: SearchSpace,
+    recording: str,
     *,
-    budget: float,
-    seeds: Sequence[int],
+    samplers: Sequence[str],
+    places: Sequence[int],
+    seeds: int,
     processes: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Best development score against compute, of every strategy and seed.
+    """Replay every strategy with every seed.
+
+    A seed has a random search of `OF_RANDOM` trials to their end, of which the best score is the
+    level to be reached. The ratio is the compute of a search until then, over the mean compute of
+    so many random trials. Random search, which draws other points than the one that set the level,
+    is among the strategies: its ratio is luck's own.
 
     Args:
-        budget: seconds of training and evaluation of each search; the trial that crosses it ends
-            the search and counts if it reached its full budget.
+        samplers: entries of `SAMPLERS`.
+        places: trials at once, each a number of them.
 
     Returns:
-        The document of a benchmark. A ratio is the compute after which a strategy has reached what
-        random search of the same seed reached with all its budget, over that budget: the median
-        over seeds. A seed where it was never reached counts as infinite, and a median that is
-        infinite is left out of the ratios; the figures say how many seeds reached it. Random search
-        of the other seeds has a ratio too: the luck that a strategy has to beat, far from 1.
+        ``machine``, ``recorded``, ``surrogate`` (`Surrogate.errors`), ``level`` by source
+        (quartiles over the seeds), ``seeds``, and ``searches``: ``source``, ``sampler``, ``rule``,
+        ``places``, ``ratio`` (quartiles over the seeds, None where not reached within `limit_of`),
+        ``reached`` (share of the seeds), ``trials`` (median of those begun).
+
+    Raises:
+        InputError: no such recording or sampler.
     """
-    jobs = [(strategy, seed) for strategy in STRATEGIES for seed in seeds]
-    runs: dict[tuple[str, int], list[Progress]] = {}
-    # Fresh processes: one thread each, and Ray's and torch's state of this one stays here.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = {
-            pool.submit(run_search, strategy, dataset, space, budget, seed): (strategy, seed)
-            for strategy, seed in jobs
-        }
-        for done, future in enumerate(as_completed(waiting)):
-            strategy, seed = waiting[future]
-            runs[strategy.name, seed] = future.result()
-            progress(done + 1, len(jobs))
-    return _summary(runs, seeds)
+    for sampler in samplers:
+        SAMPLERS[sampler]
+    curves = as_reported(read_curves(recording))
+    if len(curves.points) < 2 * OF_RANDOM:
+        raise InputError(
+            f"{recording} has {len(curves.points)} points",
+            where="--recording",
+            hint=f"record {2 * OF_RANDOM} or more: the level is the best of {OF_RANDOM}",
+        )
+    strategies = [
+        (source, sampler, rule, at_once)
+        for source, sampler in product((SURROGATE, RECORDED), samplers)
+        if source == SURROGATE or sampler in (RANDOM, RANKING)
+        for rule, at_once in product(rules_for(sampler), places)
+    ]
+    jobs = [Job(recording, *strategy, seed) for strategy in strategies for seed in range(seeds)]
+    done: list[tuple[float, int]] = []
+    for result in _run_all(jobs, processes):
+        done.append(result)
+        progress(len(done), len(jobs))
+    searches = [
+        _summary(strategy, done[number * seeds : (number + 1) * seeds])
+        for number, strategy in enumerate(strategies)
+    ]
+    levels = {
+        source: _quartiles([_level(recording, source, seed)[0] for seed in range(seeds)])
+        for source in (SURROGATE, RECORDED)
+    }
+    return {
+        "machine": machine(),
+        "recorded": {**curves.about, "points": len(curves.points)},
+        "surrogate": _surrogate(recording).errors(),
+        "level": levels,
+        "seeds": seeds,
+        "searches": searches,
+    }
 
 
-def run_search(
-    strategy: Strategy,
-    dataset: AssociationDataset,
-    space: SearchSpace,
-    budget: float,
-    seed: int,
-) -> list[Progress]:
-    """One search: a point after every trial that reached its full budget."""
+def run_search(job: Job) -> tuple[float, int]:
+    """The ratio of one search, infinite if it did not reach the level, and its trials."""
     import optuna
-    import torch
 
-    from tuning.search.scheduler import StudyScheduler
-
-    torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    cold = space.model_copy(update={"start_with": []})
-    folds = development_folds(dataset, HONEST, seed=0)
-    scheduler: Any = StudyScheduler(cold)  # it asks of a controller and a trial next to nothing
-    points: list[Progress] = []
-    spent, best, number = 0.0, -math.inf, 0
-    with tempfile.TemporaryDirectory() as folder:
-        searcher = _searcher(strategy, cold, seed, Path(folder))
-        while spent < budget:
-            trial = SimpleNamespace(trial_id=f"{number:05d}", config={}, status="RUNNING")
-            number += 1
-            trial.config = searcher.suggest(trial.trial_id)
-            scheduler.on_trial_add(None, trial)
-            result, seconds = _train(trial, cold, dataset, folds, searcher, scheduler, strategy)
-            searcher.on_trial_complete(trial.trial_id, result)
-            scheduler.on_trial_complete(None, trial, result)
-            spent += seconds
-            if ending(result) is Ending.FINISHED and result[AUC] > best:
-                best = result[AUC]
-            points.append(Progress(spent, best))
-    return points
+    level, compute = _level(job.recording, job.source, job.seed)
+    curves = _curves(job.recording)
+    result = _replayed(job, curves, level, limit_of(job.places) * compute)
+    return result.compute / compute, result.trials
 
 
-def _train(
-    trial: Any,
-    space: SearchSpace,
-    dataset: AssociationDataset,
-    folds: Any,
-    searcher: Any,
-    scheduler: Any,
-    strategy: Strategy,
-) -> tuple[dict[str, Any], float]:
-    """Train one trial until its budget or ASHA's stop; its last result and its seconds.
+def _replayed(job: Job, curves: RecordedCurves, level: float, limit: float) -> Replay:
+    surrogate = _surrogate(job.recording)
+    # The level was drawn with the seed itself.
+    rng = np.random.default_rng([job.seed, 1])
+    epochs = curves.epochs.tolist()
+    sampler_seed = int(rng.integers(2**31))
+    order = rng.permutation(len(curves.points)).tolist()
+    chooser: InOrder | Suggested
+    if job.sampler == RANDOM and job.source == RECORDED:
+        chooser = InOrder([_in_order(curves, order)])
+    elif job.sampler == RANDOM:
+        chooser = InOrder(iter(lambda: surrogate.random(OF_RANDOM, rng), None))
+    else:
+        sampler = SAMPLERS[job.sampler](sampler_seed, _full())
+        if job.source == RECORDED:
+            chooser = Ranked(sampler, surrogate.space, curves, order)
+        else:
 
-    They are the processor's: what else runs on the machine is none of a search's compute.
-    """
-    from model.training.cross_validation import CrossValidation
+            def measure(point: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+                one = surrogate.measure([point], rng)
+                return one.auc[0], one.seconds[0]
 
-    started = time.process_time()
-    configuration = space.configuration(trial.config)
-    validation = CrossValidation(configuration, dataset, folds, seed=0)
-    full = configuration.training.epochs
-    while True:
-        validation.train(min(space.schedule.report_every, full - validation.epoch))
-        result: dict[str, Any] = {
-            **validation.evaluate().summary(),
-            "epoch": validation.epoch,
-            "full_budget": validation.epoch == full,
-            "training_iteration": validation.epoch,
-        }
-        if validation.epoch == full or not math.isfinite(result[AUC]):
-            return result, time.process_time() - started
-        if strategy.asha and scheduler.on_trial_result(None, trial, result) == scheduler.STOP:
-            return {**result, "done": True}, time.process_time() - started
-        searcher.on_trial_result(trial.trial_id, result)
+            chooser = Suggested(sampler, surrogate.space, epochs, measure)
+    return replay(chooser, job.rule, epochs, places=job.places, level=level, limit=limit)
 
 
-def _searcher(strategy: Strategy, space: SearchSpace, seed: int, folder: Path) -> Any:
-    from tuning.search.searcher import StudySearch
-
-    class AsComplete(StudySearch):
-        """What Ray's own `OptunaSearch` tells: a stopped trial's last score as if it were final."""
-
-        def on_trial_complete(
-            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-        ) -> None:
-            finished = {**result, "full_budget": True} if result else result
-            super().on_trial_complete(trial_id, finished, error)
-
-    kind = AsComplete if strategy.stopped_as == "COMPLETE" else StudySearch
-    sampler = "tpe" if strategy.tpe else "random"
-    url = f"sqlite:///{folder / 'optuna.db'}"
-    return kind(f"{strategy.name}-{seed}", space, sampler=sampler, seed=seed, storage_url=url)
+def _in_order(curves: RecordedCurves, order: Sequence[int]) -> RecordedCurves:
+    points = tuple(curves.points[place] for place in order)
+    return replace(curves, points=points, auc=curves.auc[order], seconds=curves.seconds[order])
 
 
-def _summary(runs: dict[tuple[str, int], list[Progress]], seeds: Sequence[int]) -> dict[str, Any]:
-    figures: list[Figure] = []
-    ratios: dict[str, float] = {}
-    for strategy in STRATEGIES:
-        of_seeds = [runs[strategy.name, seed] for seed in seeds]
-        bests = [points[-1].best for points in of_seeds]
-        finite = [best for best in bests if math.isfinite(best)]
-        if finite:
-            figures.append(Figure.of(f"{strategy.name}: best AUC", finite, "development AUC"))
-        trials = [float(len(points)) for points in of_seeds]
-        figures.append(Figure.of(f"{strategy.name}: trials", trials, "trials"))
-        pairs = [(seed, seed) for seed in seeds]
-        name = strategy.name
-        if strategy is RANDOM:
-            pairs, name = list(permutations(seeds, 2)), "random, another seed"
-        shares = [
-            _share(runs[strategy.name, one], runs[RANDOM.name, other]) for one, other in pairs
-        ]
-        if not shares:
-            continue
-        reached = [float(sum(map(math.isfinite, shares)))]
-        figures.append(Figure.of(f"{name}: reached random", reached, f"of {len(shares)}"))
-        if math.isfinite(median(shares)):
-            ratios[f"{name}: compute to reach random / random"] = median(shares)
-    return document(figures, ratios)
+@cache
+def _curves(recording: str) -> RecordedCurves:
+    return as_reported(read_curves(recording))
 
 
-def _share(points: Sequence[Progress], of_random: Sequence[Progress]) -> float:
-    """Compute until a search had random's final best, as a share of random's compute."""
-    target = of_random[-1].best
-    for point in points:
-        if math.isfinite(target) and point.best >= target:
-            return point.seconds / of_random[-1].seconds
-    return math.inf
+@cache
+def _surrogate(recording: str) -> Surrogate:
+    return Surrogate(_curves(recording))
+
+
+@cache
+def _full() -> Any:
+    from search_spaces.loading import load_space
+
+    return load_space("full")
+
+
+@cache
+def _level(recording: str, source: str, seed: int) -> tuple[float, float]:
+    """What a random search of `OF_RANDOM` trials reaches, and the seconds of so many on average."""
+    curves = _curves(recording)
+    rng = np.random.default_rng(seed)
+    if source == RECORDED:
+        scores = chosen_scores(curves.auc.mean(axis=2))
+        drawn = rng.choice(len(scores), OF_RANDOM, replace=False)
+        return float(scores[drawn].max()), OF_RANDOM * float(curves.seconds.sum(axis=1).mean())
+    many = _surrogate(recording).random(OF_RANDOM, rng)
+    level = float(chosen_scores(many.auc.mean(axis=2)).max())
+    return level, _random_compute(recording)
+
+
+@cache
+def _random_compute(recording: str) -> float:
+    many = _surrogate(recording).random(2000, np.random.default_rng(0))
+    return OF_RANDOM * float(many.seconds.sum(axis=1).mean())
+
+
+def _run_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[float, int]]:
+    """The results in order, from fresh processes of one thread each."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with (
+        patch.dict(os.environ, threads),
+        ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool,
+    ):
+        yield from pool.map(run_search, jobs, chunksize=10)
+
+
+def _summary(
+    strategy: tuple[str, str, Rule, int], results: Sequence[tuple[float, int]]
+) -> dict[str, Any]:
+    source, sampler, rule, places = strategy
+    ratios = [ratio for ratio, _ in results]
+    return {
+        "source": source,
+        "sampler": sampler,
+        "rule": asdict(rule),
+        "places": places,
+        "ratio": _quartiles(ratios),
+        "reached": float(np.isfinite(ratios).mean()),
+        "trials": float(np.median([trials for _, trials in results])),
+    }
+
+
+def _quartiles(values: Sequence[float]) -> list[float | None]:
+    # An order statistic and no interpolation, for some may be infinite.
+    found = np.quantile(values, (0.25, 0.5, 0.75), method="higher").tolist()
+    return [value if math.isfinite(value) else None for value in found]

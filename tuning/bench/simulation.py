@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from model.evaluation.epoch_choice import choose_epoch
 from search_spaces.schema import SearchSpace
 from tuning.bench.recording import Curve
 from tuning.metric import AUC
@@ -91,7 +92,7 @@ class Outcome:
         reports: that it handled.
         losses: of GPUs that held a trial.
         endings: of the trials: finished, stopped early, failed.
-        best: (seconds, score) of every full-budget trial that was the best so far.
+        best: (seconds, score) of every ended trial whose chosen score was the best so far.
     """
 
     wall: float = 0.0
@@ -108,7 +109,7 @@ class Outcome:
         return sum(self.spending.values())
 
     def time_to(self, score: float) -> float:
-        """Seconds until a full-budget trial had scored so much; infinite if none did."""
+        """Seconds until a trial that had ended had scored so much; infinite if none did."""
         return next((time for time, reached in self.best if reached >= score), math.inf)
 
 
@@ -307,15 +308,14 @@ class _Study:
         full = trial.reached == len(curve.epochs)
         result = {AUC: score, "epoch": epoch, "full_budget": full}
         action = self.scheduler.on_trial_result(None, trial.handle, result)
-        if full:
-            self.outcome.endings["finished"] += 1
-            if not self.outcome.best or score > self.outcome.best[-1][1]:
-                self.outcome.best.append((now, score))
-        elif action == self.scheduler.STOP:
-            self.outcome.endings["stopped early"] += 1
-        else:
+        if not full and action != self.scheduler.STOP:
             self._training_starts(now, place)
             return
+        self.outcome.endings["finished" if full else "stopped early"] += 1
+        reports = zip(curve.epochs[: trial.reached], curve.scores, strict=False)
+        choice = choose_epoch(dict(reports))
+        if choice and (not self.outcome.best or choice.score > self.outcome.best[-1][1]):
+            self.outcome.best.append((now, choice.score))
         self._begin(now, place)
 
     def _gpu_lost(self, now: float, place: int) -> None:

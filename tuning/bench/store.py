@@ -17,9 +17,9 @@ import optuna
 
 from model.baselines.registry import BASELINES
 from model.data.datasets import AssociationDataset
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import HONEST
-from search_spaces.distributions import distributions
+from search_spaces.distributions import suggest
 from search_spaces.schema import SearchSpace
 from tuning.bench.measuring import Figure, document
 from tuning.ending import Ending
@@ -127,12 +127,11 @@ def _runs(plan: StudyPlan, record: StudyRecord) -> Iterator[dict[str, Any]]:
     draw = np.random.default_rng(plan.seed)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=plan.seed))
-    over = distributions(plan.space)
     names = [*BASELINES, *(f"trial-{number:03d}" for number in range(1, plan.trials + 1))]
     for place, name in enumerate(names):
         ended, epochs, params = Ending.FINISHED, [0], dict[str, Any]()
         if name not in BASELINES:
-            configuration = plan.space.configuration(study.ask(over).params)
+            configuration = plan.space.configuration(suggest(plan.space, study.ask()))
             params, budget = configuration.dotted(), configuration.training.epochs
             stops, last = plan.space.schedule.rungs(budget), budget
             if stops and place > len(BASELINES) and draw.uniform() > _FINISHED:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from model.errors import InputError
 from tuning.cluster.capacity import cluster_capacity
-from tuning.libraries.ray_internals import listen_on_loopback
+from tuning.libraries.ray_internals import listen_on_loopback, without_idle_services
 
 # Read when Ray starts or is imported. A user's own setting wins.
 _ENVIRONMENT = {
@@ -24,6 +25,12 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+
+
+_ANSWER_TIMEOUT_S = 10.0  # of a machine that is there
+# The system's limit for the path of a socket is 107 bytes; Ray adds up to 70 to its folder:
+# /ray/session_2026-01-01_12-00-00_000000_0000000/sockets/plasma_store
+_LONGEST_FOLDER = 37
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
     Raises:
         InputError: no cluster is there, or it asks for a token that this machine does not have.
     """
+    check_ray(address)
     address = ray_address(address)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -63,7 +71,10 @@ def ray_session(address: str | None = None) -> Iterator[None]:
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        with listen_on_loopback() if address == "local" else nullcontext():
+        with ExitStack() as own:
+            if address == "local":
+                own.enter_context(listen_on_loopback())
+                own.enter_context(without_idle_services())
             ray.init(
                 address=address,
                 include_dashboard=False if address == "local" else None,
@@ -71,12 +82,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
                 logging_level=logging.ERROR,
             )
     except ConnectionError as error:
-        raise InputError(
-            f"no Ray cluster answers at {address}",
-            where="--address",
-            hint="start it with `ray up`, or leave --address and RAY_ADDRESS out to use this"
-            " machine",
-        ) from error
+        raise _no_cluster(address) from error
     except AuthenticationError as error:
         raise InputError(
             f"the Ray cluster at {address} asks for its token",
@@ -103,6 +109,66 @@ def ray_address(address: str | None) -> str:
             hint="run it on the head: `ray exec cluster.yaml 'mmatune tune ... --address auto'`",
         )
     return address
+
+
+def check_ray(address: str | None = None) -> None:
+    """Look, in seconds, whether Ray can be joined or started: Ray itself tries for minutes.
+
+    Args:
+        address: as for `ray_session`.
+
+    Raises:
+        InputError: nothing listens at the address, or no folder is short enough for Ray's sockets.
+    """
+    address = ray_address(address)
+    if address == "local":
+        _choose_short_folder()
+    elif address != "auto":
+        _check_listens(address)
+
+
+def _check_listens(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(
+            f"{address!r} is no address of a Ray cluster",
+            where=_where(),
+            hint="HOST:PORT, such as 10.0.0.1:6379; `auto` on one of its machines",
+        )
+    # Ray takes this machine's own address for its loopback address.
+    hosts = [host, *([socket.gethostname()] if host in ("127.0.0.1", "localhost") else [])]
+    for one in hosts:
+        with suppress(OSError), socket.create_connection((one, int(port)), _ANSWER_TIMEOUT_S):
+            return
+    raise _no_cluster(address)
+
+
+def _no_cluster(address: str) -> InputError:
+    return InputError(
+        f"no Ray cluster answers at {address}",
+        where=_where(),
+        hint="start it with `ray up`, or leave --address and RAY_ADDRESS out to use this machine",
+    )
+
+
+def _where() -> str:
+    return "RAY_ADDRESS" if os.environ.get("RAY_ADDRESS") else "--address"
+
+
+def _choose_short_folder() -> None:
+    """Have Ray keep its session in a folder whose name leaves room for that of a socket."""
+    given = os.environ.get("RAY_TMPDIR")
+    folder = given or os.environ.get("TMPDIR") or "/tmp"
+    if len(os.fsencode(folder)) <= _LONGEST_FOLDER:
+        return
+    if given is None and os.access("/tmp", os.W_OK | os.X_OK):
+        os.environ["RAY_TMPDIR"] = "/tmp"
+        return
+    raise InputError(
+        f"the folder is too long for Ray's sockets: {folder}",
+        where="RAY_TMPDIR" if given else "TMPDIR",
+        hint=f"set RAY_TMPDIR to a folder of at most {_LONGEST_FOLDER} bytes on a local disk",
+    )
 
 
 def trial_resources(

@@ -133,7 +133,7 @@ def _writing(storage: str, token: str) -> tuple[FileSystem, str]:
         _write(filesystem, f"{root}/{token}", token)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{storage} cannot be written to: {_first_line(error)}",
+            f"{storage} cannot be written to: {first_line(error)}",
             where=_WHERE,
             hint="make room or correct the address",
         ) from error
@@ -154,7 +154,7 @@ def look(storage: str, token: str, node: str) -> str:
     except FileNotFoundError:
         return "does not see what the driver wrote there"
     except (OSError, ValueError) as error:
-        return _first_line(error)
+        return first_line(error)
     return ""
 
 
@@ -177,7 +177,7 @@ def _collect(
         try:
             problem = ray.get(reference)
         except RayError as error:
-            problem = _first_line(error)
+            problem = first_line(error)
         if problem:
             raise InputError(
                 f"{root} is not the same on every machine: {machine} {problem}",
@@ -201,5 +201,6 @@ def _remove(filesystem: FileSystem, path: str) -> None:
         filesystem.delete_file(path)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Of its message; the name of its class where there is none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,14 @@ from tuning.metric import AP, metric_beside, metric_label
 
 if TYPE_CHECKING:
     from tuning.confirm.confirmation import Confirmation
+    from tuning.confirm.optimism import Shift
+
+AcrossOption = Annotated[
+    bool,
+    typer.Option(
+        "--across", help="Move `champion` also from other data, another protocol or metric."
+    ),
+]
 
 
 def confirm(
@@ -27,15 +36,17 @@ def confirm(
     data: Annotated[
         str | None, typer.Option("--data", help="Folder of the study's data, if it is your own.")
     ] = None,
+    across: AcrossOption = False,
     gpus_per_trial: GpusOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a study's best on fresh splits and seeds, then open the sealed part, once.
 
-    The cheapest configuration that cannot be told from the best is trained on all development
-    associations and ranked on the sealed ones. `champion` moves to it if that is an improvement
-    beyond noise, and never if a baseline is significantly better.
+    Each configuration is trained with three seeds on every split. Of those within 0.002 of the best
+    mean the simplest is chosen, trained on all development associations and measured on the sealed
+    ones. Then it is trained on all associations, for use. `champion` moves to it if it is better
+    beyond noise than the present one, and never if a baseline has a higher mean.
 
     Example: `mmatune confirm dataset2-20260101-120000 --top 5`
     """
@@ -45,7 +56,9 @@ def confirm(
 
     found = read_study(study, data, data_dir or data_folder())
     result = confirm_study(
-        ConfirmationPlan(found, top=top, splits=splits, gpus_per_trial=gpus_per_trial)
+        ConfirmationPlan(
+            found, top=top, splits=splits, gpus_per_trial=gpus_per_trial, across=across
+        )
     )
     if as_json:
         print_json(result.document())
@@ -53,26 +66,59 @@ def confirm(
 
 
 def _show(result: Confirmation) -> None:
-    verdict, metric = result.verdict, result.plan.study.metric
+    verdict = result.verdict
     console.print(_table(result))
     by_name = {row["name"]: row for row in result.rows}
-    tied = ", ".join(f"{name} ({by_name[name]['seconds_per_fold']:.1f})" for name in verdict.tied)
-    console.print(f"Statistically tied with the best (Holm, 5 %; median seconds a fold): {tied}.")
-    console.print(f"Chosen, the cheapest of them to train (within 20 %): {verdict.chosen}.")
+    near = ", ".join(
+        f"{name} ({by_name[name]['weights']:,} weights, {by_name[name]['seconds_per_fold']:.1f} s)"
+        for name in verdict.within_margin
+    )
+    console.print(f"Statistically tied with the best (Holm, 5 %): {', '.join(verdict.tied)}.")
+    console.print(f"Within {verdict.margin:g} of the best mean (seconds a model): {near}.")
+    console.print(f"Chosen, the one of these with the fewest weights: {verdict.chosen}.")
     console.print(_chosen_line(result))
-    if result.optimism is not None:
-        console.print(
-            f"Optimism of the search: {result.optimism:+.4f} {metric_label(metric)}, the winner's"
-            " development score minus its score on fresh splits of the same associations."
-        )
+    for line in _optimism_lines(result):
+        console.print(line)
     _show_sealed(result)
     if verdict.winning_baselines:
         console.print(
             f"[bold yellow]A baseline wins:[/] {', '.join(verdict.winning_baselines)},"
             f" significantly better than {verdict.chosen}. Use it, or search further."
         )
+    elif verdict.baselines_ahead:
+        console.print(
+            "[bold yellow]A baseline is ahead in the mean:[/]"
+            f" {', '.join(verdict.baselines_ahead)}. These splits cannot tell them apart, but the"
+            " champion does not move to such a model."
+        )
     model = result.registration
     console.print(f"Model: {model.model}/{model.version}; {model.reason}.")
+    if result.refit is not None:
+        console.print(
+            f"For use: {model.model}/{result.refit}, the same trained on all associations, the"
+            f" sealed ones too. It has no score of its own: they are of version {model.version}."
+        )
+
+
+def _optimism_lines(result: Confirmation) -> Iterator[str]:
+    found, label = result.optimism, metric_label(result.plan.study.metric)
+    if found is None:
+        return
+    yield (
+        f"Optimism of the search: {_shift(found.winner)} {label}, the winner's development score"
+        " minus its score on fresh splits of the same associations."
+    )
+    if found.baselines is not None and found.beyond is not None:
+        yield (
+            f"  The baselines, which no search chose, shift by {_shift(found.baselines)};"
+            f" the winner by {_shift(found.beyond)} more."
+        )
+
+
+def _shift(shift: Shift) -> str:
+    if shift.standard_error is None:
+        return f"{shift.value:+.4f}"
+    return f"{shift.value:+.4f} ± {shift.standard_error:.4f}"
 
 
 def _chosen_line(result: Confirmation) -> str:
@@ -119,11 +165,17 @@ def _show_sealed(result: Confirmation) -> None:
             " Another --seed seals others."
         )
     console.print("Sealed part, trained on all the rest (95 % bootstrap intervals):")
-    for score in result.sealed:
-        console.print(
-            f"  {score.name}: AUC {score.auc:.4f} ({score.auc_low:.4f} to {score.auc_high:.4f}),"
-            f" AP {score.ap:.4f} ({score.ap_low:.4f} to {score.ap_high:.4f})"
+    sealed = result.sealed
+    for name, scores, form in (
+        (sealed.model.name, sealed.model.scores, ".4f"),
+        (sealed.baseline.name, sealed.baseline.scores, ".4f"),
+        ("difference, paired", sealed.difference, "+.4f"),
+    ):
+        shown = ", ".join(
+            f"{metric_label(metric)} {one.value:{form}} ({one.low:{form}} to {one.high:{form}})"
+            for metric, one in scores.items()
         )
+        console.print(f"  {name}: {shown}")
 
 
 def _table(result: Confirmation) -> Table:

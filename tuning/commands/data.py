@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from model.data.catalogue import load
 from model.data.datasets import AssociationDataset
 from model.data.download import download as fetch
+from model.data.finding import warn_of
 from model.data.names import twin_groups
 from model.data.synthetic import demo
 from model.data.upstream import BASE_URL, PUBLISHED, missing_files
-from model.data.user_data import write_user_folder
+from model.data.user_data import load_user_folder, write_user_folder
+from model.errors import DataWarning, Problems
+from model.evaluation.fitness import check_name, findings, gather_faults, unusable_protocols
+from model.evaluation.protocols import PROTOCOLS
 from tuning.console import JsonOption, console, print_json
 
 app = typer.Typer(
@@ -99,16 +105,64 @@ def check(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a folder of your own data; the first thing amiss is named with file, row and column.
+    """Check a folder of your own data: everything amiss is named with file, row and column.
+
+    Then what the similarities mean, whether they were computed from the associations, and which
+    protocols can split the data. `tune` asks the same before a study begins.
 
     Example: `mmatune data check my-data`
     """
-    dataset = load(path, _data_dir(data_dir))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        dataset = load(path, _data_dir(data_dir))
+        found = findings(dataset)
+        warn_of(one for one in found if not one.is_fault)
+    told = [str(one.message) for one in caught if issubclass(one.category, DataWarning)]
+    unusable = unusable_protocols(dataset)
+    problems = Problems()
+    with problems.gathered():
+        check_name(dataset.name)
+    gather_faults(found, problems)
+    if len(unusable) == len(PROTOCOLS):
+        problems.add(
+            f"no protocol can split these data: {next(iter(unusable.values()))}",
+            where=dataset.name,
+            hint="more associations are needed",
+        )
     summary = _summary(dataset)
+    if not as_json:
+        console.print(_summary_table(summary))
+        for line in told:
+            console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
+        for name, why in unusable.items():
+            line = f"the protocol {name} cannot be used: {why}"
+            console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
+    problems.raise_any()
     if as_json:
-        return print_json({"ok": True, **summary})
-    console.print(_summary_table(summary))
-    console.print("[green]ok[/]: every check passed")
+        extra = {"warnings": told, "unusable_protocols": unusable}
+        return print_json({"ok": True, **summary, **extra})
+    usable = ", ".join(name for name in PROTOCOLS if name not in unusable)
+    console.print(f"[green]ok[/]: every check passed; protocols that can be used: {usable}")
+
+
+@app.command()
+def symmetrise(
+    path: Annotated[Path, typer.Argument(help="A folder with your own data.")],
+    new: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write your own data with symmetric similarities: the mean of A to B and B to A.
+
+    Published similarities often differ a little between the two directions. Differences up to
+    0.001 need no such copy, they are averaged when the data are read.
+
+    Example: `mmatune data symmetrise my-data my-data-symmetric`
+    """
+    dataset = load_user_folder(path, average=True)
+    write_user_folder(dataset, new)
+    if as_json:
+        return print_json({"folder": str(new), "data_hash": dataset.content_hash})
+    console.print(f"wrote {new}; check it with `mmatune data check {new}`", markup=False)
 
 
 @app.command()

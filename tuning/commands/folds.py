@@ -93,7 +93,7 @@ def score_predictions(
     """Measure predictions on exported folds, as trials and baselines are measured.
 
     `fold` counts from 0; `first` and `second` are the names of a pair, in either order. Without a
-    threshold there are AUC and AP only.
+    threshold there are no metrics that need one (accuracy, F1 and the like).
 
     Example: `mmatune folds score folds.json predictions.csv`
     """

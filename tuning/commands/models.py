@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,17 +11,12 @@ from tuning.console import JsonOption, console, print_json
 app = typer.Typer(help="Look at the registered models.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    # With a callback, typer keeps `list` a command of its own while it is the only one.
-    pass
-
-
 @app.command("list")
 def list_registered(as_json: JsonOption = False) -> None:
     """List every version of every registered model, newest first.
 
-    Scores of rows that differ in protocol, metric or data set are not comparable.
+    Scores of rows that differ in protocol, metric or data set are not comparable. A version that
+    was trained on all associations has none: the table names the version that was measured.
 
     **Example:** `mmatune model list`
     """
@@ -35,6 +30,39 @@ def list_registered(as_json: JsonOption = False) -> None:
         console.print("No model is registered yet; `mmatune tune` registers a study's best.")
     else:
         _print_table(rows)
+
+
+@app.command()
+def show(
+    model: Annotated[
+        str, typer.Argument(help="Registered model: `name` (its champion), `name@alias`, `name/3`.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a version's model card: what it is, what it was trained on, whose its scores are.
+
+    **Example:** `mmatune model show dataset2`
+    """
+    with console.status("asking the registry"):
+        from tuning.registry.model_card import MEASURED, card_file
+        from tuning.registry.versions import resolve
+
+        found = resolve(model)
+    number, tags = int(found.version), dict(found.tags)
+    text = card_file(found.name, number, found.description or "", tags)
+    if as_json:
+        measured = int(tags[MEASURED]) if MEASURED in tags else None
+        print_json(
+            {
+                "model": found.name,
+                "version": number,
+                "measured_version": measured,
+                "tags": tags,
+                "card": text,
+            }
+        )
+        return
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
@@ -59,7 +87,9 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             escape(row["study"] or "-"),
             escape(row["protocol"] or "-"),
             _score(metric_label(row["metric"]), row["development"]),
-            _score(metric_label(row["metric"]), row["confirmed"]),
+            _score(metric_label(row["metric"]), row["confirmed"])
+            if row["measured_version"] is None
+            else f"see version {row['measured_version']}",
         )
     console.print(table)
 

@@ -101,8 +101,13 @@ def _text(rank: Any) -> str:
 
 
 def _caption(found: ModelVersion) -> str:
+    from tuning.registry.model_card import trained_on
+
     study, protocol = found.tags.get("study", "?"), found.tags.get("protocol", "?")
-    return (
-        f"Study {study}, protocol {protocol}. Of the pairs with such a probability this share would"
-        " be hidden associations, were as many hidden as one fold held out; see the model's page."
-    )
+    sentences = [
+        f"Study {study}, protocol {protocol}.",
+        trained_on(found.tags),
+        "Of the pairs with such a probability this share would be hidden associations, were as many"
+        " hidden as one fold held out; see the model's page.",
+    ]
+    return " ".join(filter(None, sentences))

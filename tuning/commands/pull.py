@@ -30,7 +30,7 @@ def pull(
     Example: `mmatune pull dataset2@champion --to my-model`
     """
     from tuning.record.client import mlflow_client
-    from tuning.registry.model_card import card_file
+    from tuning.registry.model_card import card_file, trained_on
     from tuning.registry.versions import resolve
 
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
@@ -76,6 +76,8 @@ def pull(
             }
         )
     console.print(f"{found.name} version {found.version} is in {to}:", markup=False)
+    if said := trained_on(found.tags):
+        console.print(said, markup=False)
     for line in (
         *(f"  {file}" for file in files),
         "To use it, anywhere:",

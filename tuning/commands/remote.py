@@ -81,6 +81,7 @@ def follow_there(address: str, study: str, *, as_json: bool) -> None:
 def _check(context: typer.Context) -> None:
     """Refuse here what the head would refuse too, once it has started everything."""
     from model.data.catalogue import load
+    from model.evaluation.fitness import check_before_study
     from model.evaluation.groups import chosen_protocol
     from search_spaces.loading import load_space
     from tuning.cluster.shared_storage import study_storage
@@ -92,7 +93,8 @@ def _check(context: typer.Context) -> None:
         study_storage("any", given["storage"])
     if given["dataset"] == "demo" or Path(given["dataset"]).expanduser().is_dir():
         loaded = load(given["dataset"], data_folder())
-        chosen_protocol(given["protocol"], given["groups"], loaded)
+        splits = chosen_protocol(given["protocol"], given["groups"], loaded)
+        check_before_study(loaded, splits, given["seed"], accept_leak=given["accept_leak"])
 
 
 def command_there(context: typer.Context, study: str, folder: Path) -> list[str]:

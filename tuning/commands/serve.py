@@ -6,12 +6,13 @@ import json
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from model.errors import InputError
 from tuning.console import JsonOption, console, print_json
+from tuning.loopback import is_loopback
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -39,13 +40,14 @@ def serve(
             import uvicorn
             from mlflow.pyfunc import scoring_server
 
+            from tuning.registry.model_card import trained_on
             from tuning.registry.versions import load, resolve
 
             found = resolve(model)
             loaded = load(found)
             app = scoring_server.init(loaded)
         names = loaded.unwrap_python_model().small_molecules
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(_taking_json(app), log_level="warning"))
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         example = _example(url, str(names[0]))
 
@@ -56,10 +58,30 @@ def serve(
             )
             sys.stdout.flush()  # whoever reads it is waiting for it
         console.print(f"{found.name} version {found.version} at {url}   (Ctrl-C stops it)")
+        if said := trained_on(found.tags):
+            console.print(said, markup=False)
         console.print(example, markup=False, soft_wrap=True)
+        if not is_loopback(host):
+            console.print(
+                "[yellow]Anyone who can reach this address can ask the model: it asks for no"
+                " password.",
+                soft_wrap=True,
+            )
         _run(server, listener)
     finally:
         listener.close()
+
+
+def _taking_json(app: Any) -> Any:
+    """The application, to which a request that names no type is JSON; MLflow's fails with 500."""
+
+    async def ask(scope: Any, receive: Any, send: Any) -> None:
+        headers = scope.get("headers", [])
+        if scope["type"] == "http" and b"content-type" not in dict(headers):
+            scope = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
+        await app(scope, receive, send)
+
+    return ask
 
 
 def _run(server: Server, listener: socket.socket) -> None:

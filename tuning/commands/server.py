@@ -18,6 +18,7 @@ import typer
 from model.errors import InputError
 from tuning.console import JsonOption, console, print_json
 from tuning.home import artifact_root, home, tracking_uri
+from tuning.loopback import is_loopback
 from tuning.record.client import ENVIRONMENT_DEFAULTS, hide_password, make_embedded_store
 
 # MLflow's own default is fifteen processes and 2 GB; one person's UI needs two and 0.4 GB.
@@ -73,7 +74,7 @@ def _greet(url: str, host: str, store: str, log: Path) -> None:
     console.print(f"MLflow UI: [bold]{url}[/]   (Ctrl-C stops it)", soft_wrap=True)
     console.print(f"store: {hide_password(store)}", style="dim", markup=False, soft_wrap=True)
     console.print(f"log: {log}", style="dim", markup=False, soft_wrap=True)
-    if host not in ("127.0.0.1", "::1", "localhost"):
+    if not is_loopback(host):
         console.print(
             "[yellow]Anyone who can reach this address can read and change the studies: "
             "the server asks for no password."

@@ -22,7 +22,7 @@ def list_(as_json: JsonOption = False) -> None:
     Example: `mmatune study list`
     """
     from tuning.metric import metric_label
-    from tuning.record.study_list import list_studies
+    from tuning.record.study_list import DIED, list_studies
 
     rows = list_studies()
     if as_json:
@@ -42,6 +42,13 @@ def list_(as_json: JsonOption = False) -> None:
         table.add_row(*columns, str(row["trials"]), best)
     console.print(table)
     console.print("Scores of different protocols, metrics or data sets cannot be compared.")
+    if dead := [row["name"] for row in rows if row["status"] == DIED]:
+        console.print(
+            f"Without a driver: {', '.join(dead)}. `mmatune study sync` closes what is open,"
+            " `mmatune tune DATASET --name STUDY --resume` goes on.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -57,7 +64,7 @@ def stop(
     Example: `mmatune study stop first --address http://127.0.0.1:8265`
     """
     from tuning.jobs import remote_study
-    from tuning.record.driver_lock import stop_driver
+    from tuning.record.driver import stop_driver
 
     with console.status(f"stopping {study} ..."):
         if is_elsewhere(address):
@@ -68,6 +75,42 @@ def stop(
         print_json({"study": study, "stopped": True})
         return
     console.print(f"{study} is stopped. Go on with `mmatune tune DATASET --name {study} --resume`.")
+
+
+@app.command()
+def delete(
+    study: Annotated[str, typer.Argument(help="Name of a study that does not run.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a study for good: from MLflow, its trash too, from Optuna, its folder and checkpoints.
+
+    Models that were registered of it stay usable.
+
+    Example: `mmatune study delete demo-20260101-120000`
+    """
+    from tuning.record.client import mlflow_client
+    from tuning.record.driver_lock import driving
+    from tuning.record.identity import identify, remove_study, study_experiment, versions_of
+
+    found = identify(study)
+    if not found:
+        study_experiment(mlflow_client(), study)  # raises, with the names that there are
+    versions = versions_of(study)
+    for line in found.told():
+        console.print(line, markup=False, soft_wrap=True)
+    if versions:
+        console.print(f"Its models stay: {', '.join(versions)}", markup=False, soft_wrap=True)
+    if as_json and not yes:
+        raise InputError("deleting cannot be undone", where="--json", hint="add --yes")
+    if not yes and not typer.confirm(f"Delete {study}?", err=True):
+        raise typer.Exit(1)
+    with driving(study), console.status(f"deleting {study} ..."):
+        remove_study(found)
+    if as_json:
+        print_json({"study": study, "deleted": found.told(), "kept_models": versions})
+        return
+    console.print(f"{study} is deleted.", markup=False)
 
 
 @app.command()
@@ -120,31 +163,34 @@ def show(
 
     Example: `mmatune study show demo-20260101-120000`
     """
-    from tuning.commands.tune import show_addresses
+    from tuning.commands.outcome import show_addresses, show_refused
     from tuning.metric import recorded_metric
     from tuning.record.client import mlflow_client
+    from tuning.record.driver_lock import spool_folder
+    from tuning.record.events import refused
     from tuning.record.fidelity import fidelity_audit
+    from tuning.record.identity import study_experiment
     from tuning.record.leaderboard import count_endings, leaderboard_rows
-    from tuning.record.study_list import study_experiments
     from tuning.record.study_record import runs_of
 
     client = mlflow_client()
-    experiment = client.get_experiment_by_name(study)
-    if experiment is None or "study" not in experiment.tags:
-        names = ", ".join(one.name for one in study_experiments(client)[:5])
-        hint = f"studies are: {names}" if names else "there is none yet: `mmatune tune demo`"
-        raise InputError(f"there is no study {study!r}", where="study", hint=hint)
+    experiment = study_experiment(client, study)
     runs = runs_of(client, experiment.experiment_id)
     document = {
         **{key: experiment.tags[key] for key in ("dataset", "data_hash", "protocol")},
         "metric": recorded_metric(experiment.tags),
+        "start_points": experiment.tags.get("start_points"),
         "rows": leaderboard_rows(runs),
         "fidelity": fidelity_audit(client, runs),
+        "refused": refused(spool_folder(study)),
     }
     if as_json:
         print_json(document)
         return
     show_scores({"study": study, **document})
+    if document["start_points"]:
+        console.print(f"Start points: {document['start_points']}", markup=False, soft_wrap=True)
     counts = count_endings(runs)
     console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    show_refused(study)
     show_addresses(experiment.experiment_id)

@@ -47,8 +47,8 @@ def train(
 ) -> None:
     """Train and measure one configuration.
 
-    With `--from-run` a trial of a study is trained again, to its last measured epoch, with the
-    study's folds and seed: on the same kind of device the scores are the same to the last bit.
+    With `--from-run` a trial of a study is trained again, to the epoch chosen from its curve, with
+    the study's folds and seed: on the same kind of device the scores are the same to the last bit.
     The exit code is 1 if they are not.
 
     Example: `mmatune train dataset2 --published --protocol paper`
@@ -67,7 +67,7 @@ def train(
         )
     from model.data.catalogue import load
     from model.evaluation.groups import chosen_protocol
-    from model.evaluation.metrics import METRICS
+    from model.evaluation.metrics.table import METRICS
     from model.evaluation.protocols import development_folds
     from model.network.autoencoder import Configuration
     from model.training.cross_validation import CrossValidation
@@ -101,7 +101,7 @@ def train(
     console.print(f"{loaded.name}, protocol {measured.name}, {len(folds)} development folds")
     for name in METRICS:
         if row[name] is not None:
-            console.print(f"  {name:4} {with_spread(row[name], row[f'{name}_sd'])}")
+            console.print(f"  {name:22} {with_spread(row[name], row[f'{name}_sd'])}")
     console.print(measured.meaning)
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import shlex
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from model.errors import InputError
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import CASE_STUDY, PROTOCOLS
+from tuning.commands.outcome import finish
 from tuning.commands.remote import is_elsewhere, tune_there
-from tuning.commands.scores import show_scores
-from tuning.console import JsonOption, console, print_json
+from tuning.console import JsonOption, print_json
+from tuning.ending import DEFAULT_METRIC
 from tuning.record.job_log import is_submitted
-
-if TYPE_CHECKING:
-    from tuning.study import StudyResult
 
 DataDirOption = Annotated[
     Path | None,
@@ -69,6 +68,14 @@ PackingOption = Annotated[
         " a GPU, or the memory of a machine without one.",
     ),
 ]
+AcceptLeakOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-leak",
+        help="Search though a similarity was computed from the associations. Every score is then"
+        " too high; each run of the study is tagged so.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Fixes folds, search and training.")]
 
 
@@ -80,15 +87,58 @@ def tune(
     space: Annotated[
         str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
     ] = "full",
-    trials: Annotated[int, typer.Option("--trials", min=1, help="Configurations to try.")] = 24,
+    trials: Annotated[
+        int,
+        typer.Option(
+            "--trials",
+            min=1,
+            help="Configurations to try; with --resume how many the study is to have in all.",
+        ),
+    ] = 24,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            "--time-budget",
+            metavar="DURATION",
+            help="End the search after so long, such as 30m or 1h30m: running trials stop with"
+            " their next report, and what was found is registered. Counts from the first trial.",
+        ),
+    ] = None,
     sampler: Annotated[
         str,
         typer.Option(
             "--sampler",
-            help="What chooses the configurations: tpe (learns from trials), random, or one that an"
-            " installed package adds.",
+            help="What chooses the configurations: curve-gp or gp (Gaussian processes; the first"
+            " reads curves), tpe, random, or one that an installed package adds.",
         ),
-    ] = "tpe",
+    ] = "curve-gp",
+    metric: Annotated[
+        str,
+        typer.Option(
+            "--metric",
+            help="What the search maximises: "
+            + ", ".join(name for name, one in METRICS.items() if not one.needs_threshold)
+            + "; docs/metrics.md says what each means and which to choose.",
+        ),
+    ] = DEFAULT_METRIC,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            "--prior",
+            help="A point that a person chose, to begin with: its name uses it anyway, `none` uses"
+            " none. Left out, `full` and `faithful` begin with theirs, but not on data that it was"
+            " chosen on. `mmatune study show` says what a study began with.",
+        ),
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--start-from",
+            metavar="STUDY",
+            help="Begin with the best three points of an earlier study that lie in the space;"
+            " refused where it was searched on associations that this one seals.",
+        ),
+    ] = None,
     protocol: ProtocolOption = "honest",
     groups: GroupsOption = None,
     name: Annotated[
@@ -99,7 +149,7 @@ def tune(
         typer.Option(
             "--resume",
             help="Go on with the study --name, whose driver died or was interrupted; what it was"
-            " asked to do, it knows.",
+            " asked to do, it knows. With --trials also with one that is finished.",
         ),
     ] = False,
     gpus_per_trial: PackingOption = None,
@@ -130,6 +180,7 @@ def tune(
         ),
     ] = None,
     data_dir: DataDirOption = None,
+    accept_leak: AcceptLeakOption = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,9 +188,17 @@ def tune(
 
     Example: `mmatune tune dataset2 --trials 24`
 
+    Example: `mmatune tune dataset2 --metric hits_at_100`, for the top of the list
+
     Example: `mmatune tune dataset2 --trials 200 --plan`
 
+    Example: `mmatune tune dataset2 --start-from my-study --name better`
+
     Example: `mmatune tune dataset2 --name my-study --resume`
+
+    Example: `mmatune tune dataset2 --name my-study --resume --trials 40`, 16 more
+
+    Example: `mmatune tune dataset2 --trials 500 --time-budget 2h`
 
     Example: `mmatune tune dataset2 --address http://127.0.0.1:8265`; Ctrl-C then leaves the study
     running, `mmatune study watch` and `mmatune study stop` find it
@@ -148,17 +207,24 @@ def tune(
         if name is None:
             raise InputError("say which study goes on", where="--resume", hint="add --name STUDY")
         _refuse_other_options(context)
+    # An unknown metric or duration is refused before anything is read or sent.
+    METRICS[metric]
+    budget = None if time_budget is None else _seconds(time_budget)
     if is_elsewhere(address):
         tune_there(context, address)
         return
     from model.data.catalogue import load
+    from model.evaluation.fitness import check_before_study
     from model.evaluation.groups import chosen_protocol
     from search_spaces.loading import load_space
     from tuning.forecast.outlook import look_ahead, show
     from tuning.home import data_folder
     from tuning.jobs.submitted import prepare
     from tuning.plan import StudyPlan
-    from tuning.search.resumption import read_plan
+    from tuning.record.earlier_study import best_of
+    from tuning.record.identity import claim_name
+    from tuning.search.resumption import changed, read_plan
+    from tuning.starts import own_starts, prior_starts
     from tuning.study import resume_study, run_study
 
     if is_submitted():
@@ -166,20 +232,32 @@ def tune(
     loaded = load(dataset, data_dir or data_folder())
     if resume:
         assert name
-        _finish(resume_study(read_plan(name, loaded, address)), dataset, data_dir, as_json=as_json)
+        given = context.get_parameter_source("trials")
+        more = trials if given is not None and given.name == "COMMANDLINE" else None
+        going_on = changed(read_plan(name, loaded, address), more, budget)
+        finish(resume_study(going_on), dataset, data_dir, as_json=as_json)
         return
+    searched, rule = load_space(space), chosen_protocol(protocol, groups, loaded)
+    starts = own_starts(searched)
+    if start_from is not None:
+        starts += best_of(start_from, searched, loaded, rule, seed)
+    starts += prior_starts(searched, space, loaded, rule, seed, prior)
     plan = StudyPlan(
         name=name or f"{loaded.name}-{datetime.now():%Y%m%d-%H%M%S}",
         dataset=loaded,
-        protocol=chosen_protocol(protocol, groups, loaded),
+        protocol=rule,
         space_name=space,
-        space=load_space(space),
+        space=searched,
+        starts=starts,
+        time_budget_s=budget,
         trials=trials,
         seed=seed,
         sampler=sampler,
+        metric=metric,
         gpus_per_trial=gpus_per_trial,
         address=address,
         storage=storage,
+        leak=check_before_study(loaded, rule, seed, accept_leak=accept_leak),
     )
     if only_plan:
         outlook = look_ahead(plan)
@@ -187,14 +265,45 @@ def tune(
             print_json(outlook.document())
         show(outlook)
         return
-    _finish(run_study(plan), dataset, data_dir, as_json=as_json)
+    if name is None:
+        plan = replace(plan, name=claim_name(plan.name))
+    finish(run_study(plan), dataset, data_dir, as_json=as_json)
 
 
-_OF_A_RESUMED_STUDY = ("dataset", "name", "resume", "address", "data_dir", "as_json")
+_OF_A_RESUMED_STUDY = (
+    "dataset",
+    "name",
+    "resume",
+    "trials",
+    "time_budget",
+    "address",
+    "data_dir",
+    "as_json",
+)
+
+
+def _seconds(duration: str) -> float:
+    """The seconds of a duration in words, such as 90s, 30m or 1h30m.
+
+    Raises:
+        InputError: it is none, has no unit, or is not longer than nothing.
+    """
+    import pandas as pd
+
+    try:
+        # A number alone would be nanoseconds.
+        seconds = 0.0 if duration.strip().isdigit() else pd.Timedelta(duration).total_seconds()
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise InputError(
+            f"{duration!r} is no duration", where="--time-budget", hint="such as 90s, 30m or 1h30m"
+        )
+    return seconds
 
 
 def _refuse_other_options(context: typer.Context) -> None:
-    """What a study was asked to do cannot be asked anew."""
+    """What a study was asked to do cannot be asked anew, but for how long it goes on."""
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         given = source is not None and source.name == "COMMANDLINE"
@@ -204,86 +313,3 @@ def _refuse_other_options(context: typer.Context) -> None:
                 where=parameter.opts[0],
                 hint="leave it out, or begin a new study",
             )
-
-
-def _finish(result: StudyResult, dataset: str, data_dir: Path | None, *, as_json: bool) -> None:
-    audit = _fidelity(result)
-    if as_json:
-        print_json({**_document(result), "fidelity": audit})
-    _show(result, audit, dataset, data_dir)
-    if result.interrupted:
-        raise typer.Exit(130)
-
-
-def _document(result: StudyResult) -> dict[str, Any]:
-    plan, registration = result.plan, result.registration
-    return {
-        "study": plan.name,
-        "dataset": plan.dataset.name,
-        "data_hash": plan.dataset.content_hash,
-        "protocol": plan.protocol.name,
-        "metric": plan.metric,
-        "experiment_id": result.experiment_id,
-        "run_id": result.run_id,
-        "interrupted": result.interrupted,
-        "rows": result.rows,
-        "model": registration
-        and {
-            "name": registration.model,
-            "version": registration.version,
-            "is_champion": registration.is_champion,
-            "reason": registration.reason,
-        },
-    }
-
-
-def _fidelity(result: StudyResult) -> list[dict[str, Any]]:
-    from tuning.record.client import mlflow_client
-    from tuning.record.fidelity import fidelity_audit
-    from tuning.record.study_record import runs_of
-
-    client = mlflow_client()
-    return fidelity_audit(client, runs_of(client, result.experiment_id))
-
-
-def _show(
-    result: StudyResult, audit: list[dict[str, Any]], dataset: str, data_dir: Path | None
-) -> None:
-    from model.data.catalogue import NAMES
-    from tuning.home import tracking_uri
-    from tuning.record.client import hide_password
-
-    plan = result.plan
-    # What is typed next finds the data only where they were found now.
-    where = [] if data_dir is None else ["--data-dir", str(data_dir)]
-    show_scores({**_document(result), "fidelity": audit})
-    if result.interrupted:
-        console.print("Interrupted: what had finished is recorded, nothing was registered.")
-        resume = ["mmatune", "tune", dataset, "--name", plan.name, "--resume", *where]
-        console.print(f"Next:  {shlex.join(resume)}", markup=False, soft_wrap=True)
-    if result.registration:
-        model = result.registration
-        console.print(f"Model: {model.model}/{model.version}; {model.reason}.")
-    store = hide_password(tracking_uri())
-    console.print(f"Runs:  experiment {plan.name!r} in {store}", soft_wrap=True)
-    show_addresses(result.experiment_id)
-    if result.registration:
-        own = where if dataset in NAMES else ["--data", dataset]
-        first = plan.dataset.small_molecules[0]
-        predict = ["mmatune", "predict", plan.dataset.name, "--small-molecule", first]
-        for start, words in (("Next:", ["mmatune", "confirm", plan.name, *own]), ("", predict)):
-            console.print(f"{start:6} {shlex.join(words)}", markup=False, soft_wrap=True)
-
-
-def show_addresses(experiment_id: str) -> None:
-    """Where MLflow's UI shows the study."""
-    from tuning.home import is_embedded
-    from tuning.record.views import LEADERBOARD, view_address
-
-    start = "`mmatune server`, then " if is_embedded() else ""
-    for first, text, charts in (
-        ("UI:", f"{start}the leaderboard", False),
-        ("", "parallel coordinates", True),
-    ):
-        address = view_address(experiment_id, LEADERBOARD, charts=charts)
-        console.print(f"{first:6} {text}: {address}", markup=False, soft_wrap=True)

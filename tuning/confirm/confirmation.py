@@ -1,38 +1,54 @@
 """`confirm`: measure a study's best configurations anew, choose one, open the sealed part once.
 
 Order matters. Fresh splits decide which configuration is chosen; then, unless a baseline has won,
-the opening of the sealed part is written down; then it is scored; then the model is registered; the
-champion moves last.
+the opening of the sealed part is written down; then it is scored; then the model is registered, and
+beside it the same configuration trained on all associations; the champion moves last.
+
+A second confirmation does all of it again, but registers only what is not there: so it also goes on
+where the first was cut off.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from model.baselines.registry import BASELINES
 from model.errors import InputError
 from model.evaluation.fresh_splits import DevelopmentPart, development_part, fresh_folds
-from model.evaluation.protocols import development_folds, development_pairs
 from model.evaluation.result import Evaluation
-from model.training.checkpoint import checkpoint
-from model.training.final import FinalModel
 from tuning.cluster.session import Resources, ray_session, trial_resources
-from tuning.confirm.sealed import SealedScore, opened_by_others, record_opening, sealed_scores
-from tuning.confirm.tasks import OnSplit, measure_on_fresh_splits
+from tuning.confirm.optimism import Optimism, optimism
+from tuning.confirm.registering import register_everything, register_measured
+from tuning.confirm.sealed import (
+    WARNING,
+    SealedComparison,
+    opened_by_others,
+    record_opening,
+    sealed_scores,
+)
+from tuning.confirm.tasks import SEEDS, OnSplit, ensemble_on_splits, measure_on_fresh_splits
+from tuning.confirm.training import Trained, train_chosen, train_on_all
 from tuning.console import console
 from tuning.ending import Ending
 from tuning.metric import metric_beside, ranking_key
 from tuning.record.driver_lock import close_dead_studies, driving
+from tuning.record.ensembles import Ensemble
 from tuning.record.finished_study import Candidate, FinishedStudy
-from tuning.registry.model_card import ModelCard, version_tags
+from tuning.record.study_record import runs_of
+from tuning.registry.champion import fold_tags
 from tuning.registry.verdict import Measured, Verdict, decide, summary_row
-from tuning.registry.versions import Registration, confirm_version, find_version, register
+from tuning.registry.versions import (
+    Registration,
+    confirm_refit,
+    confirm_version,
+    promote_version,
+)
 from tuning.report.attach import attach_report
-from tuning.search.worker import train_to_register
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +65,7 @@ class ConfirmationPlan:
         splits: how many fresh partitions, each with a seed of its own.
         gpus_per_trial: as for the study.
         baselines: names of those to measure beside them.
+        across: let `champion` move also from other data, another protocol or another metric.
     """
 
     study: FinishedStudy
@@ -56,10 +73,17 @@ class ConfirmationPlan:
     splits: int = 5
     gpus_per_trial: float | None = None
     baselines: tuple[str, ...] = tuple(BASELINES)
+    across: bool = False
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         return self.study.candidates[: self.top]
+
+    @property
+    def members(self) -> tuple[Candidate, ...]:
+        """The trials of the study's ensemble."""
+        wanted = self.study.ensemble.members if self.study.ensemble else ()
+        return tuple(one for one in self.study.candidates if one.name in wanted)
 
     @property
     def seeds(self) -> list[int]:
@@ -74,18 +98,29 @@ class ConfirmationPlan:
 class Confirmation:
     """What came out.
 
-    ``sealed`` is (model, baseline); None where the protocol seals nothing, and where a baseline has
-    won on the fresh splits: then there is nothing left for the sealed part to decide.
+    Args:
+        rows: of `verdict.summary_row`, best first.
+        fold_scores: of each name the study's metric on each fold, splits one after another.
+        optimism: None where the study's winner diverged.
+        sealed: None where the protocol seals nothing, and where a baseline has won on the fresh
+            splits: then there is nothing left for the sealed part to decide.
+        opened: how often the study's sealed part has been opened.
+        registration: of the version that was measured.
+        refit: number of the version that is the same trained on all associations, made once the
+            sealed part has been opened; None before, and where nothing was sealed: then the
+            measured version is trained on all of them.
     """
 
     plan: ConfirmationPlan
     rows: list[dict[str, Any]]
+    fold_scores: dict[str, list[float]]
     verdict: Verdict
-    optimism: float | None
-    sealed: tuple[SealedScore, SealedScore] | None
+    optimism: Optimism | None
+    sealed: SealedComparison | None
     opened: int
     opened_by_others: list[str]
     registration: Registration
+    refit: int | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Trials and baselines on the fresh splits as a table, best first.
@@ -101,8 +136,7 @@ class Confirmation:
         """As JSON."""
         study = self.plan.study
         sealed = self.sealed and {
-            "model": self.sealed[0].document(),
-            "baseline": self.sealed[1].document(),
+            **self.sealed.document(),
             "opened": self.opened,
             "opened_by_other_studies": self.opened_by_others,
         }
@@ -113,11 +147,15 @@ class Confirmation:
             "protocol": study.protocol.name,
             "metric": study.metric,
             "splits": self.plan.splits,
+            "seeds": SEEDS,
             "rows": self.rows,
+            "fold_scores": self.fold_scores,
             **asdict(self.verdict),
-            "optimism": self.optimism,
+            "optimism": self.optimism and self.optimism.winner.value,
+            "optimism_and_control": self.optimism and self.optimism.document(),
             "sealed": sealed,
             "model": asdict(self.registration),
+            "refit": self.refit,
         }
 
 
@@ -131,36 +169,66 @@ def confirm_study(plan: ConfirmationPlan) -> Confirmation:
     close_dead_studies()
     study = plan.study
     part = development_part(study.dataset, study.protocol, study.seed)
-    ratio = _test_train_ratio(plan, part)
-    with driving(study.name):
-        with console.status("starting Ray ...") as status, ray_session():
-            resources = trial_resources(plan.gpus_per_trial)
+    ratio = fold_ratio(plan, part)
+    with driving(study.name), console.status("starting Ray ...") as status, ray_session():
+        resources = trial_resources(plan.gpus_per_trial)
 
-            def progress(done: int, total: int) -> None:
-                status.update(f"fresh splits: {done} of {total} trainings done ...")
+        def progress(done: int, total: int) -> None:
+            status.update(f"fresh splits: {done} of {total} trainings done ...")
 
-            on_splits = measure_on_fresh_splits(
-                part,
-                study.protocol,
-                {one.name: one.configuration for one in plan.candidates},
-                plan.baselines,
-                plan.seeds,
-                resources,
-                progress,
-            )
-            measured = _measured(plan, on_splits)
-            try:
-                verdict = decide(measured, ratio)
-            except ValueError as error:
-                raise InputError(str(error), where=f"study {study.name}") from error
-            _record_children(plan, on_splits)
-            status.update(f"training {verdict.chosen} on all development associations ...")
-            chosen = next(one for one in plan.candidates if one.name == verdict.chosen)
-            trained = _train_chosen(plan, part, chosen, resources)
-        return _open_and_register(plan, measured, ratio, verdict, chosen, trained)
+        on_splits = measure_on_fresh_splits(
+            part,
+            study.protocol,
+            {one.name: one.configuration for one in (*plan.candidates, *plan.members)},
+            plan.baselines,
+            plan.seeds,
+            resources,
+            progress,
+            members=[one.name for one in plan.members],
+        )
+        on_splits = _with_ensemble(plan, part, on_splits)
+        measured = _measured(plan, on_splits)
+        try:
+            verdict = decide(measured, ratio)
+        except ValueError as error:
+            raise InputError(str(error), where=f"study {study.name}") from error
+        _record_children(plan, on_splits)
+        status.update(f"training {verdict.chosen} on all development associations ...")
+        chosen = _chosen(plan, verdict)
+        trained = train_chosen(plan.study, part, chosen, plan.members, resources)
+        status.stop()
+        return _open_and_register(plan, measured, ratio, verdict, chosen, trained, resources)
 
 
-def _test_train_ratio(plan: ConfirmationPlan, part: DevelopmentPart) -> float:
+def _with_ensemble(
+    plan: ConfirmationPlan, part: DevelopmentPart, on_splits: dict[str, list[OnSplit]]
+) -> dict[str, list[OnSplit]]:
+    """The candidates, the ensemble if there is one, and the baselines.
+
+    Members that are no candidates were measured for the ensemble alone.
+    """
+    found = {one.name: on_splits[one.name] for one in plan.candidates}
+    ensemble = plan.study.ensemble
+    if ensemble is not None:
+        found[ensemble.name] = ensemble_on_splits(
+            on_splits, ensemble.members, part, plan.study.protocol, plan.seeds
+        )
+    return found | {name: on_splits[name] for name in plan.baselines}
+
+
+def _chosen(plan: ConfirmationPlan, verdict: Verdict) -> Candidate | Ensemble:
+    ensemble = plan.study.ensemble
+    if ensemble is not None and verdict.chosen == ensemble.name:
+        return ensemble
+    return next(one for one in plan.candidates if one.name == verdict.chosen)
+
+
+def fold_ratio(plan: ConfirmationPlan, part: DevelopmentPart) -> float:
+    """Associations held out over associations trained on, the mean over the folds of a split.
+
+    Raises:
+        InputError: one fold is all there would be.
+    """
     folds = fresh_folds(part, plan.study.protocol, plan.seeds[0])
     if len(folds) * plan.splits < 2:
         raise InputError("one fold has no spread", where="--splits", hint="use at least 2 splits")
@@ -168,8 +236,16 @@ def _test_train_ratio(plan: ConfirmationPlan, part: DevelopmentPart) -> float:
 
 
 def _measured(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]) -> list[Measured]:
-    known = {one.name: one.development_score for one in plan.candidates}
-    metric = plan.study.metric
+    trials = {one.name: one.development_score for one in plan.candidates}
+    known = trials | _development_baselines(plan.study)
+    metric, ensemble = plan.study.metric, plan.study.ensemble
+    if ensemble is not None:
+        known[ensemble.name] = ensemble.development_score
+
+    def kind(name: str) -> Literal["trial", "ensemble", "baseline"]:
+        if ensemble is not None and name == ensemble.name:
+            return "ensemble"
+        return "trial" if name in trials else "baseline"
 
     def of_folds(name: str, splits: list[OnSplit]) -> np.ndarray:
         return np.array([fold[name] for split in splits for fold in split.folds])
@@ -177,15 +253,27 @@ def _measured(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]) -> li
     return [
         Measured(
             name=name,
-            kind="trial" if name in known else "baseline",
+            kind=kind(name),
             score=of_folds(metric, splits),
             beside=of_folds(metric_beside(metric), splits),
             seconds=_median_seconds(splits),
             development_score=known.get(name),
             metric=metric,
+            weights=splits[0].weights,
         )
         for name, splits in on_splits.items()
     ]
+
+
+def _development_baselines(study: FinishedStudy) -> dict[str, float]:
+    """The baselines' scores on the study's own folds."""
+    record = study.record
+    runs = runs_of(record.client, record.experiment_id, "tags.kind = 'baseline'")
+    return {
+        str(run.info.run_name): run.data.metrics[study.metric]
+        for run in runs
+        if study.metric in run.data.metrics
+    }
 
 
 def _median_seconds(splits: list[OnSplit]) -> float | None:
@@ -210,30 +298,19 @@ def _record_children(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]
         record.close(run_id, Ending.FINISHED)
 
 
-def _train_chosen(
-    plan: ConfirmationPlan, part: DevelopmentPart, chosen: Candidate, resources: Resources
-) -> FinalModel:
-    study = plan.study
-    pairs = development_pairs(study.dataset, study.protocol, study.seed)
-    folds = development_folds(study.dataset, study.protocol, study.seed)
-    return train_to_register(
-        chosen.configuration, part.dataset, folds, pairs, study.seed, resources
-    )
-
-
 def _open_and_register(
     plan: ConfirmationPlan,
     measured: list[Measured],
     ratio: float,
     verdict: Verdict,
-    chosen: Candidate,
-    trained: FinalModel,
+    chosen: Candidate | Ensemble,
+    trained: Trained,
+    resources: Resources,
 ) -> Confirmation:
     study, record = plan.study, plan.study.record
+    by_name = {one.name: one for one in measured}
     rows = [summary_row(one, ratio) for one in measured]
-    confirmed, fresh = f"confirmed_{study.metric}", f"fresh_{study.metric}"
-    rows.sort(key=lambda row: ranking_key(row[confirmed]))
-    by_name = {row["name"]: row for row in rows}
+    rows.sort(key=lambda row: ranking_key(row[f"confirmed_{study.metric}"]))
     sealed, opened, others = None, 0, list[str]()
     if study.protocol.sealed_fraction and not verdict.winning_baselines:
         others = opened_by_others(study)
@@ -241,29 +318,38 @@ def _open_and_register(
         baseline = next(row["name"] for row in rows if row["kind"] == "baseline")
         with console.status("scoring the sealed part ..."):
             sealed = sealed_scores(study, chosen.name, trained.probability, baseline)
-    tags = {
-        fresh: repr(by_name[chosen.name][confirmed]),
-        f"{fresh}_se": repr(by_name[chosen.name]["standard_error"]),
-    }
-    if sealed:
-        tags |= sealed[0].tags(study.metric)
-    optimism = by_name[plan.candidates[0].name]["optimism"]
-    _record_outcome(study, tags, verdict, optimism)
+    found = optimism(by_name[plan.candidates[0].name], measured, plan.splits)
+    tags = _tags(plan, by_name[chosen.name], rows, ratio, sealed)
+    _record_outcome(study, tags, verdict, found)
+    model = study.dataset.name
     with console.status("registering the model ..."):
-        number = _registered(plan, chosen, trained)
+        number = register_measured(study, chosen, trained)
         result = Confirmation(
             plan=plan,
             rows=rows,
+            fold_scores={one.name: [float(fold) for fold in one.score] for one in measured},
             verdict=verdict,
-            optimism=optimism,
+            optimism=found,
             sealed=sealed,
             opened=opened,
             opened_by_others=others,
-            registration=Registration(study.dataset.name, number, False, "not decided yet"),
+            registration=Registration(model, number, False, "not decided yet"),
         )
         # Kept before the alias moves, and again with what became of it.
         record.log_json(record.run_id, result.document(), "confirmation.json")
-        registration = confirm_version(study.dataset.name, number, tags, verdict.winning_baselines)
+        confirm_version(model, number, tags)
+    if sealed:
+        with console.status(f"training {chosen.name} on all associations ..."):
+            refit = register_everything(
+                study,
+                chosen,
+                number,
+                lambda: train_on_all(trained, study.dataset, resources),
+            )
+        confirm_refit(model, refit, tags)
+        result = replace(result, refit=refit)
+    across = None if plan.across else shlex.join(["mmatune", "promote", study.name, "--across"])
+    registration = promote_version(model, number, verdict.baselines_ahead, across)
     result = replace(result, registration=registration)
     record.log_json(record.run_id, result.document(), "confirmation.json")
     with console.status("drawing the report ..."):
@@ -271,45 +357,39 @@ def _open_and_register(
     return result
 
 
+def _tags(
+    plan: ConfirmationPlan,
+    chosen: Measured,
+    rows: list[dict[str, Any]],
+    ratio: float,
+    sealed: SealedComparison | None,
+) -> dict[str, str]:
+    """What the registered version's tags keep, see `versions.confirm_version`."""
+    study = plan.study
+    row = next(row for row in rows if row["name"] == chosen.name)
+    tags = {
+        f"fresh_{study.metric}": repr(row[f"confirmed_{study.metric}"]),
+        f"fresh_{study.metric}_se": repr(row["standard_error"]),
+        **fold_tags(study.metric, chosen.score, ratio, study.seed),
+    }
+    if sealed:
+        tags |= sealed.tags(study.metric)
+    own = study.record.client.get_run(study.record.run_id).data.tags
+    return tags | ({WARNING: own[WARNING]} if WARNING in own else {})
+
+
 def _record_outcome(
-    study: FinishedStudy, tags: dict[str, str], verdict: Verdict, optimism: float | None
+    study: FinishedStudy, tags: dict[str, str], verdict: Verdict, found: Optimism | None
 ) -> None:
     """The outcome as metrics and tags of the study's own run."""
     client, run_id = study.record.client, study.record.run_id
-    for key, value in tags.items():
-        client.log_metric(run_id, key, float(value))
-    if optimism is not None:
-        client.log_metric(run_id, "search_optimism", optimism)
+    fresh, confirmed = f"fresh_{study.metric}", f"confirmed_{study.metric}"
+    figures = [fresh, f"{fresh}_se", confirmed, f"{confirmed}_low", f"{confirmed}_high"]
+    for key in figures:
+        if key in tags:
+            client.log_metric(run_id, key, float(tags[key]))
+    if found is not None:
+        client.log_metric(run_id, "search_optimism", found.winner.value)
     client.set_tag(run_id, "confirmed", verdict.chosen)
     client.set_tag(run_id, "tied_with_best", json.dumps(verdict.tied))
     client.set_tag(run_id, "winning_baselines", json.dumps(verdict.winning_baselines))
-
-
-def _registered(plan: ConfirmationPlan, chosen: Candidate, trained: FinalModel) -> int:
-    """The version of the chosen configuration: the one that `tune` registered, or a new one."""
-    study = plan.study
-    card = ModelCard(
-        model=study.dataset.name,
-        study=study.name,
-        protocol=study.protocol,
-        metric=study.metric,
-        development_score=chosen.development_score,
-        development_sd=chosen.development_sd,
-        training="Trained on all development associations for the configuration's full budget; the"
-        " sealed part was not trained on.",
-        configuration=chosen.configuration.dotted(),
-        calibration=trained.calibration,
-    )
-    found = find_version(card.model, version_tags(card, study.dataset))
-    if found is not None:
-        return found
-    client, run_id = study.record.client, study.record.run_id
-    waiting = register(
-        run_id,
-        study.dataset,
-        trained.probability,
-        card,
-        checkpoint=checkpoint(trained, study.dataset),
-    )
-    client.set_tag(run_id, "confirmed_version", str(waiting.version))
-    return waiting.version

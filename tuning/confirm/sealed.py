@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,38 +12,62 @@ import numpy as np
 from model.baselines.registry import BASELINES, score_node_pairs
 from model.data.datasets import AssociationDataset
 from model.evaluation.fresh_splits import development_part
-from model.evaluation.metrics import ranking_metrics
-from model.evaluation.protocols import Protocol, sealed_fold
+from model.evaluation.metrics.table import ranking_metrics
+from model.evaluation.protocols import Fold, Protocol, sealed_fold
 from model.evaluation.splits import association_groups
-from model.evaluation.statistics import bootstrap_intervals
+from model.evaluation.statistics import Interval, bootstrap, interval
 from tuning.metric import AP, AUC
 from tuning.record.finished_study import FinishedStudy
-from tuning.record.study_list import study_experiments
+from tuning.record.identity import study_experiments
 
-OPENED, OPENED_AT = "sealed_opened", "sealed_opened_at"
+OPENED, OPENED_AT, WARNING = "sealed_opened", "sealed_opened_at", "sealed_warning"
 
 
 @dataclass(frozen=True)
 class SealedScore:
-    """AUC and AP of a ranking on the sealed associations, with 95 % bootstrap intervals."""
+    """A ranking's metrics on the sealed associations, with 95 % bootstrap intervals."""
 
     name: str
-    auc: float
-    auc_low: float
-    auc_high: float
-    ap: float
-    ap_low: float
-    ap_high: float
+    scores: Mapping[str, Interval]
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+        """As JSON: of each metric ``auc``, ``auc_low`` and ``auc_high``."""
+        return {"name": self.name, **_flat(self.scores)}
 
     def tags(self, metric: str) -> dict[str, str]:
         """What the record keeps of the study's metric; empty for one that has no interval."""
-        values = self.document()
-        keys = [f"{metric}{ending}" for ending in ("", "_low", "_high")]
-        return {f"confirmed_{key}": repr(values[key]) for key in keys if key in values}
+        kept = {metric: self.scores[metric]} if metric in self.scores else {}
+        return {f"confirmed_{key}": repr(value) for key, value in _flat(kept).items()}
+
+
+@dataclass(frozen=True)
+class SealedComparison:
+    """The chosen model beside the best baseline on the sealed part, both trained on all the rest.
+
+    ``difference`` is the model's score minus the baseline's. Its interval is of a paired bootstrap:
+    in each resample both are scored on the same associations, so what makes some of them hard for
+    either is taken out. Two intervals that overlap say nothing of the sort.
+    """
+
+    model: SealedScore
+    baseline: SealedScore
+    difference: Mapping[str, Interval]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "model": self.model.document(),
+            "baseline": self.baseline.document(),
+            "difference": _flat(self.difference),
+        }
+
+    def tags(self, metric: str) -> dict[str, str]:
+        """What a version's tags keep of the study's metric."""
+        if metric not in self.difference:
+            return {}
+        kept = _flat({"confirmed_difference": self.difference[metric]})
+        rival = {"confirmed_against": self.baseline.name}
+        return self.model.tags(metric) | {key: repr(value) for key, value in kept.items()} | rival
 
 
 def record_opening(study: FinishedStudy) -> int:
@@ -58,9 +82,7 @@ def record_opening(study: FinishedStudy) -> int:
     client.set_tag(run_id, OPENED, str(len(times)))
     client.set_tag(run_id, OPENED_AT, ", ".join(times))
     if len(times) > 1:
-        client.set_tag(
-            run_id, "sealed_warning", f"opened {len(times)} times: no longer an unseen test"
-        )
+        client.set_tag(run_id, WARNING, f"opened {len(times)} times: no longer an unseen test")
     return len(times)
 
 
@@ -79,35 +101,60 @@ def opened_by_others(study: FinishedStudy) -> list[str]:
 
 def sealed_scores(
     study: FinishedStudy, name: str, probability_MS: np.ndarray, baseline: str
-) -> tuple[SealedScore, SealedScore]:
+) -> SealedComparison:
     """The chosen model and a baseline on the sealed part, both trained on all of the rest.
 
-    Call `record_opening` first.
+    Measured by the study's metric, AUC and AP. Call `record_opening` first.
     """
     dataset, protocol, seed = study.dataset, study.protocol, study.seed
     known = development_part(dataset, protocol, seed).dataset
-    score = _scorer(dataset, protocol, seed)
     fold = sealed_fold(dataset, protocol, seed)
-    return score(name, probability_MS), score(baseline, BASELINES[baseline](known, fold))
+    rankings = {name: probability_MS, baseline: BASELINES[baseline](known, fold)}
+    pairs = fold.held_out, fold.ranked_against
+    metrics = tuple(dict.fromkeys((study.metric, AUC, AP)))
+    groups = _sealed_groups(dataset, protocol, fold)
+    found = []
+    for scores_MS in rankings.values():
+        held_out, unknown = (score_node_pairs(scores_MS)(side) for side in pairs)
+        point = ranking_metrics(
+            held_out, unknown, pairs=pairs, threshold=None, balance=fold.balance
+        )
+        drawn = bootstrap(
+            held_out, unknown, groups, pairs=pairs, balance=fold.balance, metrics=metrics
+        )
+        found.append((point, drawn))
+    (point, drawn), (point_of_baseline, drawn_of_baseline) = found
+    return SealedComparison(
+        model=SealedScore(name, _intervals(point, drawn)),
+        baseline=SealedScore(baseline, _intervals(point_of_baseline, drawn_of_baseline)),
+        difference={
+            metric: interval(point[metric] - point_of_baseline[metric], drawn[metric] - other)
+            for metric, other in drawn_of_baseline.items()
+        },
+    )
 
 
-def _scorer(
-    dataset: AssociationDataset, protocol: Protocol, seed: int
-) -> Callable[[str, np.ndarray], SealedScore]:
-    fold = sealed_fold(dataset, protocol, seed)
+def _sealed_groups(dataset: AssociationDataset, protocol: Protocol, fold: Fold) -> np.ndarray:
+    """(H,) group of twins of each sealed association."""
     group_of = np.zeros(dataset.associations.shape, dtype=np.int64)
     groups = association_groups(dataset, protocol.split_by, protocol.grouping)
     group_of[tuple(dataset.association_pairs.T)] = groups
-    sealed_groups = group_of[fold.held_out[0], fold.held_out[1] - len(dataset.mirnas)]
+    sealed: np.ndarray = group_of[fold.held_out[0], fold.held_out[1] - len(dataset.mirnas)]
+    return sealed
 
-    def score(name: str, scores_MS: np.ndarray) -> SealedScore:
-        at = score_node_pairs(scores_MS)
-        held_out, unknown = at(fold.held_out), at(fold.ranked_against)
-        point = ranking_metrics(held_out, unknown, threshold=None, balance=fold.balance)
-        interval = bootstrap_intervals(held_out, unknown, sealed_groups, balance=fold.balance)
-        return SealedScore(name, point[AUC], *interval[AUC], point[AP], *interval[AP])
 
-    return score
+def _intervals(
+    point: Mapping[str, float], resampled: Mapping[str, np.ndarray]
+) -> dict[str, Interval]:
+    return {metric: interval(point[metric], values) for metric, values in resampled.items()}
+
+
+def _flat(intervals: Mapping[str, Interval]) -> dict[str, float]:
+    return {
+        f"{name}{ending}": value
+        for name, one in intervals.items()
+        for ending, value in (("", one.value), ("_low", one.low), ("_high", one.high))
+    }
 
 
 def _now() -> str:

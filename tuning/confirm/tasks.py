@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from model.evaluation.ensemble import OutOfFold, combined, evaluate
 from model.evaluation.fresh_splits import DevelopmentPart, fresh_folds
 from model.evaluation.protocols import Fold, Protocol
 from model.evaluation.result import Evaluation
@@ -15,17 +18,28 @@ from tuning.cluster.session import Resources
 from tuning.search.baseline_cache import Entry
 from tuning.search.worker import worker_device
 
+# Each configuration is trained with so many seeds on every fold, so that the luck of one seed does
+# not choose. All of them are one batch: cheap on a GPU, on a CPU nearly so many times the work.
+SEEDS = 3
+
 
 @dataclass(frozen=True)
 class OnSplit:
     """One configuration or baseline on one split: each fold's metrics, and the time they took.
 
-    ``seconds`` is the mean time of a fold, training and scoring, in wall-clock seconds; None for a
-    baseline, whose scores may come from the cache.
+    Args:
+        folds: a trial's are means over the scores of `SEEDS` models, each scored by itself; that is
+            not the score of their mean, an ensemble.
+        seconds: mean time of one model, training and scoring, in wall-clock seconds; None for a
+            baseline, whose scores may come from the cache.
+        weights: number of weights of one model; None for a baseline.
+        scores: of each seed what it scored out of fold, where that was asked for.
     """
 
     folds: tuple[dict[str, float], ...]
     seconds: float | None
+    weights: int | None = None
+    scores: tuple[OutOfFold, ...] = ()
 
 
 def measure_on_fresh_splits(
@@ -36,6 +50,7 @@ def measure_on_fresh_splits(
     seeds: list[int],
     resources: Resources,
     progress: Callable[[int, int], None],
+    members: Collection[str] = (),
 ) -> dict[str, list[OnSplit]]:
     """Every configuration and baseline on every split, a task each, as many at once as fit.
 
@@ -44,6 +59,7 @@ def measure_on_fresh_splits(
     Args:
         seeds: one for each split: it fixes the partition and the training.
         progress: called with how many tasks are done, and how many there are.
+        members: configurations whose scores are asked for.
 
     Returns:
         Per name one result per split, in the order of ``seeds``.
@@ -59,7 +75,9 @@ def measure_on_fresh_splits(
     for index, seed in enumerate(seeds):
         folds = fresh_folds(part, protocol, seed)
         for name, configuration in configurations.items():
-            tasks[on_gpu.remote(configuration, part_there, protocol_there, seed)] = (name, index)
+            keep = name in members
+            task = on_gpu.remote(configuration, part_there, protocol_there, seed, keep)
+            tasks[task] = (name, index)
         for name in baselines:
             entry = Entry.of(name, part.dataset, f"{protocol.name}, fresh", seed, folds)
             found = entry.read()
@@ -82,17 +100,69 @@ def measure_on_fresh_splits(
 
 
 def _train_task(
-    configuration: Configuration, part: DevelopmentPart, protocol: Protocol, seed: int
+    configuration: Configuration, part: DevelopmentPart, protocol: Protocol, seed: int, keep: bool
 ) -> OnSplit:
     from model.training.cross_validation import CrossValidation
 
     device = worker_device()
-    folds = fresh_folds(part, protocol, seed)
+    # Each fold several times, and each time with a seed of its own.
+    folds = fresh_folds(part, protocol, seed) * SEEDS
     started = time.perf_counter()
-    validation = CrossValidation(configuration, part.dataset, folds, seed=seed, device=device)
+    validation = CrossValidation(
+        configuration, part.dataset, folds, seed=seed, device=device, keep_scores=keep
+    )
     validation.train(configuration.training.epochs)
     evaluation = validation.evaluate()
-    return OnSplit(evaluation.folds, (time.perf_counter() - started) / len(folds))
+    seconds = (time.perf_counter() - started) / len(folds)
+    return OnSplit(
+        mean_over_seeds(evaluation.folds),
+        seconds,
+        validation.replicas.n_weights,
+        _by_seed(validation.out_of_fold()) if keep else (),
+    )
+
+
+def _by_seed(scores: OutOfFold) -> tuple[OutOfFold, ...]:
+    """From all folds with the first seed, the second, ... to the folds of each seed."""
+    count = len(scores) // SEEDS
+    return tuple(scores[first : first + count] for first in range(0, len(scores), count))
+
+
+def ensemble_on_splits(
+    members: Mapping[str, Sequence[OnSplit]],
+    weights: Mapping[str, int],
+    part: DevelopmentPart,
+    protocol: Protocol,
+    seeds: Sequence[int],
+) -> list[OnSplit]:
+    """An ensemble on every split: each metric of a fold is a mean over seeds, as a trial's is.
+
+    Args:
+        members: of each its splits, with scores.
+        weights: how often each member was chosen.
+        seeds: of the splits.
+    """
+    found = []
+    for index, split in enumerate(seeds):
+        folds = fresh_folds(part, protocol, split)
+        on_split = {name: members[name][index] for name in weights}
+        every: list[dict[str, float]] = []
+        for k in range(SEEDS):
+            library = {name: one.scores[k] for name, one in on_split.items()}
+            every += evaluate(combined(library, weights), folds).folds
+        known = [one.seconds for one in on_split.values() if one.seconds is not None]
+        size = sum(one.weights or 0 for one in on_split.values())
+        found.append(OnSplit(mean_over_seeds(tuple(every)), sum(known), size))
+    return found
+
+
+def mean_over_seeds(folds: tuple[dict[str, float], ...]) -> tuple[dict[str, float], ...]:
+    """The mean of each metric of each fold, from all folds with the first seed, the second, ..."""
+    count = len(folds) // SEEDS
+    return tuple(
+        {name: float(np.mean([one[name] for one in folds[k::count]])) for name in folds[k]}
+        for k in range(count)
+    )
 
 
 def _baseline_task(name: str, part: DevelopmentPart, protocol: Protocol, seed: int) -> OnSplit:

@@ -68,7 +68,7 @@ def forecast(
     rng = np.random.default_rng(0)
     slowdown = probe.slowdown(min(per_device, resources.at_once))
     replays = max(_REPLAYS, _SIMULATED // trials)
-    studies = [_draw(trials, space.budgets(), probe, rng) for _ in range(replays)]
+    studies = [_draw(trials, probe, rng) for _ in range(replays)]
     stopping, not_stopping = (
         np.array([_run(space, study, resources.at_once, slowdown, scores) for study in studies])
         + [0.0, 0.0, probe.start]
@@ -92,11 +92,11 @@ def forecast(
     )
 
 
-def _draw(trials: int, budgets: list[int], probe: Probe, rng: np.random.Generator) -> list[Cost]:
+def _draw(trials: int, probe: Probe, rng: np.random.Generator) -> list[Cost]:
     """The trials of one study: those it begins with, which were measured, then random ones."""
     pool = [cost for cost in probe.costs if not cost.is_start] or probe.costs
     drawn = [
-        replace(pool[rng.integers(len(pool))], epochs=int(rng.choice(budgets)), is_spared=False)
+        replace(pool[rng.integers(len(pool))], is_spared=False)
         for _ in range(trials - len(probe.costs))
     ]
     return [*probe.costs[:trials], *drawn]

@@ -101,7 +101,9 @@ def look_ahead(plan: StudyPlan) -> Outlook:
         wanted = None if plan.gpus_per_trial == AUTO else plan.gpus_per_trial
         asked = trial_resources(wanted, plan.address)
         status.update("measuring what a trial takes ...")
-        probe = measure(plan.dataset, folds, plan.space, plan.seed, on_gpu=asked.gpus > 0)
+        probe = measure(
+            plan.dataset, folds, plan.space, plan.seed, on_gpu=asked.gpus > 0, starts=plan.starts
+        )
         if plan.gpus_per_trial == AUTO:
             packing = choose(probe)
             per_device, reason = packing.per_device, packing.reason

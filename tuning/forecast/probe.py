@@ -21,6 +21,7 @@ from search_spaces.schema import SearchSpace
 from tuning.cluster.capacity import nodes
 from tuning.forecast.prober import Cost, Prober
 from tuning.search.worker import place
+from tuning.starts import Start, own_starts
 
 SAMPLED = 24  # random configurations, beside the points that the search starts with
 MOST_AT_ONCE = 8  # processes that are tried side by side
@@ -75,9 +76,11 @@ def measure(
     seed: int,
     *,
     on_gpu: bool,
+    starts: Sequence[Start] | None = None,
 ) -> Probe:
     """Measure on the cluster that Ray has joined; it takes seconds to half a minute.
 
+    ``starts`` are the points that the study begins with; None are those of the space's file.
     On a GPU it waits for a whole one; else for the cores that are free now, at least one.
 
     Raises:
@@ -88,8 +91,8 @@ def measure(
     from ray.exceptions import RayError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    starts = space.start_points()
-    points = [*starts, *sample_points(space, SAMPLED, seed)]
+    starts = own_starts(space) if starts is None else starts
+    points = [*(start.point for start in starts), *sample_points(space, SAMPLED, seed)]
     wanted = [
         (space.configuration(point), number < len(starts), space.is_published(point))
         for number, point in enumerate(points)

@@ -6,10 +6,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from model.evaluation.epoch_choice import choose_epoch
 from tuning.ending import Ending
 from tuning.live import LiveTable
 from tuning.metric import recorded_metric
+from tuning.record.driver import is_driven
+from tuning.record.driver_lock import spool_folder
 from tuning.record.events import events_from
+from tuning.record.study_record import TRIALS
 
 _POLL_S = 0.5  # between two readings of the record
 
@@ -20,6 +24,7 @@ class Replay:
     def __init__(self, study: str) -> None:
         self.table = LiveTable(study)
         self._baselines: dict[str, str] = {}  # names by run
+        self._curves: dict[str, dict[int, float]] = {}  # scores by epoch, by run
         self._started: float | None = None
 
     def see(self, event: Mapping[str, Any]) -> None:
@@ -46,7 +51,9 @@ class Replay:
     def _see_trial(self, event: Mapping[str, Any]) -> None:
         values = event.get("values", {})
         if event["kind"] == "metrics" and self.table.metric in values:
-            self.table.report(event["run"], {"epoch": event["step"], **values})
+            curve = self._curves.setdefault(event["run"], {})
+            curve[event["step"]] = values[self.table.metric]
+            self.table.report(event["run"], event["step"], choose_epoch(curve))
         elif event["kind"] == "reopen":
             self.table.rows[event["run"]]["status"] = "running"
         elif event["kind"] == "delete":
@@ -62,8 +69,8 @@ class Replay:
                 self.table.to_beat = (self._baselines[event["run"]], score)
 
     def _see_study(self, event: Mapping[str, Any]) -> None:
-        if event["kind"] == "params" and "trials" in event["values"]:
-            self.table.trials = int(event["values"]["trials"])
+        if event["kind"] in ("params", "tags") and TRIALS in event["values"]:
+            self.table.trials = int(event["values"][TRIALS])
         elif event["kind"] == "reopen":
             # Another driver goes on with the study. The last one died before it could record how
             # the trials that it left running had ended.
@@ -75,11 +82,6 @@ class Replay:
 
 def watch_driver(study: str) -> None:
     """Draw a study's live table until its driver, a process of this machine, has ended."""
-    from tuning.record.driver_lock import (  # with Optuna, which takes seconds
-        is_driven,
-        spool_folder,
-    )
-
     replay = Replay(study)
     end = 0
     with replay.table:

@@ -26,6 +26,25 @@ _UI_WORDS = (
 )
 
 
+# Columns of MLflow's database that hold addresses of files. There is no way to ask for them: MLflow
+# never changes an address that it has written. One that a database lacks is passed over.
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def _database_has(table: str, column: str) -> bool:
+    from mlflow.store.db.base_sql_model import Base
+    from mlflow.store.model_registry.dbmodels import models as registry  # noqa: F401 - its tables
+    from mlflow.store.tracking.dbmodels import models as tracking  # noqa: F401
+
+    return table in Base.metadata.tables and column in Base.metadata.tables[table].columns
+
+
 def _ui_has(word: str) -> bool:
     return word in _ui()
 
@@ -40,6 +59,10 @@ def _ui() -> str:
 
 
 REQUIRED: dict[str, Check] = {
+    **{
+        f"the table {table} has the column {column}": partial(_database_has, table, column)
+        for table, column in ADDRESSES
+    },
     **{f"the UI knows {word}": partial(_ui_has, word) for word in _UI_WORDS},
     # `make_embedded_store` makes the database through it: through the public client, the experiment
     # "Default" would write to whichever folder the first command ran in.

@@ -9,12 +9,18 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from tuning.libraries.private_names import Check, mentions, takes
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+# Methods of Ray's `Node` that start a process which a session of one machine does not need.
+_IDLE_SERVICES = ("start_api_server", "start_log_monitor", "start_monitor")
 
 # In the line of Ray's message about a kill that says how much memory was used; advice follows it.
 LOW_MEMORY = "running low on memory"
@@ -31,6 +37,26 @@ def listen_on_loopback() -> Iterator[None]:
     from ray._private import ray_constants
 
     with patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False):
+        yield
+
+
+@contextmanager
+def without_idle_services() -> Iterator[None]:
+    """A Ray runtime that starts in here starts no API server, log monitor or autoscaler.
+
+    A session of one machine needs none of them: nobody opens its dashboard, a worker's output is
+    not shown, and no machine can be added. Each is a process that takes half a second to a second
+    of processor at every start. `ray.init` has no option for the last two, and starts the API
+    server even with ``include_dashboard=False``.
+    """
+    from ray._private.node import Node
+
+    def start_nothing(node: Any, **options: Any) -> None:
+        pass
+
+    with ExitStack() as patches:
+        for service in _IDLE_SERVICES:
+            patches.enter_context(patch.object(Node, service, start_nothing))
         yield
 
 
@@ -79,6 +105,26 @@ def retry_pending_trials() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def keep_replaced_checkpoints(replaced: list[tuple[Any, str]]) -> Iterator[None]:
+    """Checkpoints that Ray Tune would delete in here are added to a list, and stay.
+
+    Tune deletes a trial's checkpoint when it has a newer one, and only then writes the snapshot
+    that names the newer one. If the driver dies in between, the last snapshot names a checkpoint
+    that is gone, and the trial fails when the search is resumed. No setting changes that order.
+
+    Args:
+        replaced: the pyarrow file system and the path of each; see `delete_replaced`.
+    """
+    from ray.train._internal import checkpoint_manager
+
+    def keep(fs: Any, fs_path: str) -> None:
+        replaced.append((fs, fs_path))
+
+    with patch.object(checkpoint_manager, "_delete_fs_path", keep):
+        yield
+
+
 def save_trial_state(controller: Any, trial: Any) -> None:
     """Put a trial's state into Ray Tune's next snapshot.
 
@@ -114,6 +160,22 @@ def allow_new_trials(controller: Any) -> None:
     controller._tune_controller.update_max_pending_trials()
 
 
+def moved_experiment(experiment: Any, filesystem: FileSystem, root: str) -> Any:
+    """The experiment of a restored search, whose trials to come are to be kept in another place.
+
+    Ray Tune gives trials that it restores the storage of now, but those that it makes afterwards
+    that of the pickled experiment: they would write to where the folder was before it was moved.
+
+    Args:
+        experiment: as `SearchGenerator.set_state` gets it.
+        filesystem: of the storage.
+        root: its path there.
+    """
+    storage = experiment.spec["storage"]
+    storage.storage_filesystem, storage.storage_fs_path = filesystem, root
+    return experiment
+
+
 def trial_number(trial: Any) -> int:
     """The place of a trial in the order of suggestions, from 1.
 
@@ -145,12 +207,13 @@ def check_with_launcher(cluster: dict[str, Any]) -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     # It fills in defaults in place, and prints a warning for every mounted file.
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         validate_config(prepare_config(copy.deepcopy(cluster)))
 
 
 _CONTROLLER = "ray.tune.execution.tune_controller.TuneController"
 _MANAGER = "ray.air.execution._internal.actor_manager.RayActorManager"
+_NODE = "ray._private.node.Node"
 _LAUNCHER = "ray.autoscaler._private.util"
 
 REQUIRED: dict[str, Check] = {
@@ -158,6 +221,12 @@ REQUIRED: dict[str, Check] = {
         "ray._private.services.get_node_ip_address",
         "if not ray_constants.ENABLE_RAY_CLUSTER:",
         "return get_localhost_ip()",
+    ),
+    "Node starts the API server and the monitor, and uses neither": mentions(
+        f"{_NODE}.start_head_processes", "self.start_monitor()", "self.start_api_server("
+    ),
+    "Node starts the log monitor, and does not use it": mentions(
+        f"{_NODE}.start_ray_processes", "self.start_log_monitor()"
     ),
     f"{_MANAGER}._actor_task_failed": takes(
         f"{_MANAGER}._actor_task_failed", "self", "tracked_actor_task", "exception"
@@ -185,8 +254,19 @@ REQUIRED: dict[str, Check] = {
         "ray.tune.execution.tune_controller.TrialRunnerWrapper.__init__",
         "self._tune_controller = tune_controller",
     ),
+    "Ray Tune deletes a replaced checkpoint by a function of that module": mentions(
+        "ray.train._internal.checkpoint_manager._CheckpointManager.register_checkpoint",
+        "_delete_fs_path(fs=checkpoint.filesystem, fs_path=checkpoint.path)",
+    ),
     "callbacks are asked for their state after a snapshot is written": mentions(
         f"{_CONTROLLER}.save_to_dir", "json.dump(", "self._callbacks.save_to_dir("
+    ),
+    "a search makes trials with the storage of its pickled experiment": mentions(
+        "ray.tune.search.search_generator.SearchGenerator.set_state",
+        'self._experiment = state["experiment"]',
+    ),
+    "an experiment's storage is in its specification": mentions(
+        "ray.tune.experiment.experiment.Experiment.__init__", '"storage": self.storage'
     ),
     "experiment_tag begins with a trial's number": mentions(
         "ray.tune.search.search_generator.SearchGenerator.create_trial_if_possible",

@@ -12,16 +12,18 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from model.errors import InputError
-from tuning.home import artifact_root, home, tracking_uri
+from tuning.home import artifact_root, database_files, home, sqlite_address, tracking_uri
+from tuning.locks import locked
+from tuning.record.readdressing import STORE_LOCK, readdress
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # A value of an address's query that is to stay hidden, such as `?password=...` of PostgreSQL.
 _SECRET = re.compile(r"([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=)[^&#]*", re.IGNORECASE)
+
+_SQLITE = b"SQLite format 3\0"  # with which every database file begins
 
 # Defaults only: what the user has set in the environment wins.
 ENVIRONMENT_DEFAULTS = {
@@ -43,9 +45,10 @@ def mlflow_client() -> MlflowClient:
     functions (`mlflow.log_metric`, ...) does not see it.
 
     Raises:
-        InputError: the server does not answer, or the store cannot be opened.
+        InputError: the server does not answer, or the store cannot be opened or is damaged.
     """
     _be_quiet()
+    check_databases()
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
@@ -75,6 +78,27 @@ def all_pages(search: Callable[..., Any], *arguments: Any, **options: Any) -> It
             return
 
 
+def check_databases() -> None:
+    """Look at the first bytes of the home's databases: SQLAlchemy would try for minutes.
+
+    Raises:
+        InputError: one is no database.
+    """
+    for file in database_files():
+        if not file.exists():
+            continue
+        if file.is_dir():
+            raise InputError("a folder stands in the place of a database", where=str(file))
+        with file.open("rb") as opened:
+            start = opened.read(len(_SQLITE))
+        if start not in (b"", _SQLITE):
+            raise InputError(
+                "is damaged: it is no SQLite database",
+                where=str(file),
+                hint="put back a copy of it, or move it aside: a new one is made",
+            )
+
+
 def _be_quiet() -> None:
     for name, value in ENVIRONMENT_DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -93,9 +117,13 @@ def make_embedded_store() -> None:
     """
     _be_quiet()
     database = home() / "mlflow.db"
-    if tracking_uri() != f"sqlite:///{database}":
+    if tracking_uri() != sqlite_address(database):
         return
-    with FileLock(home() / "mlflow.db.lock"):
+    # Without the lock, for a home that may only be read: the database is whole once it is there.
+    if database.exists():
+        readdress(database)
+        return
+    with locked(home() / STORE_LOCK):
         if database.exists():
             return
         draft = database.with_name("mlflow.db.draft")
@@ -106,7 +134,7 @@ def make_embedded_store() -> None:
 
         # Made through the store and not the client, which would have the experiment "Default"
         # write to ./mlruns of whichever folder the first command ran in.
-        store = SqlAlchemyStore(f"sqlite:///{draft}", str(artifact_root()))
+        store = SqlAlchemyStore(sqlite_address(draft), str(artifact_root()))
         store.engine.dispose()
         draft.replace(database)
 

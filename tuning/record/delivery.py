@@ -10,10 +10,18 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuning.record.events import Event, events_from, keep_refused, read_position, save_position
+from tuning.record.events import (
+    DAMAGED,
+    Event,
+    events_from,
+    keep_refused,
+    read_position,
+    save_position,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,8 +40,8 @@ def deliver(
 ) -> int:
     """Deliver every event that MLflow does not have yet, in order; how many those were.
 
-    Only one process and thread may do so at a time. A request that MLflow refuses is set aside in
-    ``refused.jsonl``, so that later events do not wait for it.
+    Only one process and thread may do so at a time. An event that MLflow refuses is set aside, see
+    `events.refused_file`, so that later ones do not wait for it.
 
     Args:
         folder: of the events, see `tuning.record.events`.
@@ -42,20 +50,13 @@ def deliver(
     Raises:
         Exception: whatever the client raises; what was delivered before is not sent again.
     """
-    from mlflow.exceptions import MlflowException
-
     delivered = 0
     offset, runs = read_position(folder)
     while not stop():
         events, end = _next_request(folder, offset)
         if not events:
             break
-        try:
-            _send(client, experiment_id, events, runs)
-        except MlflowException as error:
-            if error.error_code not in _REFUSALS:
-                raise
-            keep_refused(folder, events, error.message)
+        _send_or_set_aside(folder, client, experiment_id, events, runs)
         offset = end
         save_position(folder, offset, runs)
         for event in events:
@@ -63,6 +64,43 @@ def deliver(
                 Path(event["path"]).unlink(missing_ok=True)
         delivered += len(events)
     return delivered
+
+
+def _send_or_set_aside(
+    folder: Path,
+    client: MlflowClient,
+    experiment_id: str,
+    events: Sequence[Event],
+    runs: dict[str, str],
+) -> None:
+    """Send events; what MLflow refuses of them is set aside alone.
+
+    Points of many runs share a request, and MLflow refuses all of it where one run was deleted in
+    its UI. So they are sent again run by run, and those of a run that is refused one by one.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if events[0]["kind"] == DAMAGED:
+        keep_refused(folder, [*events], "the line is damaged")
+        return
+    try:
+        _send(client, experiment_id, events, runs)
+    except MlflowException as error:
+        if error.error_code not in _REFUSALS:
+            raise
+        parts = [list(some) for _, some in groupby(sorted(events, key=_run), key=_run)]
+        if len(parts) == 1:
+            parts = [[event] for event in events]
+        if len(parts) == 1:
+            keep_refused(folder, [*events], error.message)
+            return
+        for part in parts:
+            _send_or_set_aside(folder, client, experiment_id, part, runs)
+
+
+def _run(event: Event) -> str:
+    run: str = event["run"]
+    return run
 
 
 def deliver_one(

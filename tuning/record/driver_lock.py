@@ -1,34 +1,42 @@
-"""A study's folder under the home: who drives it, and closing what was left open."""
+"""Driving a study under its lock, and closing what a driver left open."""
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import optuna
-from filelock import FileLock, Timeout
-from optuna.trial import TrialState
+from filelock import Timeout
 
 from model.errors import InputError
-from tuning.home import home, optuna_storage_url, study_folder
+from tuning.home import home, optuna_storage_url, study_folder, study_path
+from tuning.locks import locked
 from tuning.record.client import mlflow_client
 from tuning.record.delivery import deliver
+from tuning.record.driver import (
+    driver_died,
+    driver_named,
+    forget_driver,
+    is_driven,
+    lock_file,
+    write_driver,
+)
+from tuning.record.identity import identify, never_began, remove_study
 from tuning.record.study_record import StudyRecord
 
 FLUSH_TIMEOUT_S = 15.0  # an interrupted study waits so long for a tracking server that is away
-_LOCK_TIMEOUT_S = 1.0  # `is_driven` of another process holds the lock for an instant
+# A study that is being closed by another process can be driven once that is done.
+CLOSING_TIMEOUT_S = 300.0
 
 
 @contextmanager
 def driving(study: str, *, resumed: bool = False) -> Iterator[None]:
     """Drive a study: hold its lock, and at the end close every run and trial that is still open.
 
-    The kernel releases the lock however this process ends. The lock file is removed only once
-    everything is closed, so a lock file that nobody holds marks a study whose driver died.
+    The kernel releases the lock however this process ends. Who drives the study stands in a file
+    beside the lock, which is removed once everything is closed: where that file is left and nobody
+    holds the lock, the driver died.
 
     Args:
         resumed: the study has begun before, so deliver first what MLflow was not told of it.
@@ -36,26 +44,42 @@ def driving(study: str, *, resumed: bool = False) -> Iterator[None]:
     Raises:
         InputError: another process drives the study.
     """
-    path = _lock_file(study_folder(study))
-    try:
-        lock = FileLock(path).acquire(timeout=_LOCK_TIMEOUT_S)
-    except Timeout:
-        hint = "wait for it, or choose another name"
-        raise InputError("another process runs it", where=f"study {study}", hint=hint) from None
-    with lock:
-        path.write_text(str(os.getpid()), encoding="utf-8")  # for `stop_driver`
+    study_folder(study)  # makes it
+    with _locked_to_drive(study):
+        write_driver(study)
         try:
             if resumed:
                 _deliver_rest(study)
             yield
         finally:
+            # Should closing fail, the next command on this home closes: the process may live on.
+            write_driver(study, is_alive=False)
             _close(study, "the study ended early")
-            path.unlink()
+            forget_driver(study)
+
+
+@contextmanager
+def _locked_to_drive(study: str) -> Iterator[None]:
+    """The study's lock; waits for a process that only closes what a dead driver left."""
+    deadline = time.monotonic() + CLOSING_TIMEOUT_S
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(locked(lock_file(study), seconds=0.2))
+                break
+            except Timeout:
+                if is_driven(study) or time.monotonic() > deadline:
+                    raise InputError(
+                        f"another process runs it: {driver_named(study)}",
+                        where=f"study {study}",
+                        hint="wait for it, or choose another name",
+                    ) from None
+        yield
 
 
 def spool_folder(study: str) -> Path:
     """Folder of the events of a study's record."""
-    return study_folder(study) / "record"
+    return study_path(study) / "record"
 
 
 @contextmanager
@@ -81,45 +105,28 @@ def close_dead_studies(*, but: str | None = None) -> int:
     """
     closed = 0
     for folder in sorted((home() / "studies").glob("*")):
-        path = _lock_file(folder)
-        if folder.name != but and path.is_file() and not is_driven(folder.name):
-            closed += _close(folder.name, "the process that ran the study died")
-            path.unlink()
+        # Asked again once the lock is held: in between another process may have closed it.
+        study = folder.name
+        if study == but or not driver_died(study):
+            continue
+        with suppress(Timeout), locked(lock_file(study), seconds=0):
+            if driver_died(study):
+                closed += _close(study, "the process that ran the study died")
+                forget_driver(study)
     return closed
 
 
-def is_driven(study: str) -> bool:
-    """Whether a process on this machine drives it."""
-    path = _lock_file(home() / "studies" / study)
-    if not path.exists():
-        return False  # and a lock would create the file
-    try:
-        with FileLock(path, blocking=False):
-            return False
-    except Timeout:
-        return True
-
-
-def stop_driver(study: str) -> None:
-    """Interrupt the process that drives a study, as Ctrl-C does, and wait until it has ended.
-
-    Raises:
-        InputError: no process on this machine drives it.
-    """
-    path = _lock_file(home() / "studies" / study)
-    if not is_driven(study):
-        raise InputError(
-            f"no process on this machine runs the study {study!r}",
-            where="study",
-            hint="`mmatune study list` shows what there is; a study is stopped where it was begun",
-        )
-    os.kill(int(path.read_text(encoding="utf-8")), signal.SIGINT)
-    while is_driven(study):
-        time.sleep(0.1)
-
-
 def _close(study: str, reason: str) -> int:
-    """Mark what is still open in MLflow as killed and in Optuna as failed."""
+    """Mark what is still open in MLflow as killed and in Optuna as failed.
+
+    A study whose search never began keeps no name: it is removed.
+    """
+    if never_began(study):
+        remove_study(identify(study))
+        return 0
+    import optuna
+    from optuna.trial import TrialState
+
     storage = optuna.storages.RDBStorage(optuna_storage_url())
     if study in optuna.get_all_study_names(storage):
         loaded = optuna.load_study(study_name=study, storage=storage)
@@ -137,7 +144,3 @@ def _deliver_rest(study: str) -> StudyRecord | None:
         return None  # the driver died before it made one, or tracked to another server
     deliver(spool_folder(study), client, experiment.experiment_id)
     return StudyRecord(client, experiment.experiment_id, "", {})
-
-
-def _lock_file(folder: Path) -> Path:
-    return folder / "driver.lock"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.evaluation.epoch_choice import choose_epoch
 from search_spaces.schema import Schedule
 from tuning.ending import Ending
 from tuning.metric import AUC, metric_label, metric_of
@@ -20,7 +21,7 @@ _FEWEST = 3  # two trials correlate perfectly, one way or the other
 
 
 def fidelity_audit(client: MlflowClient, runs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rank correlation between each rung and the final score over a study's full-budget trials.
+    """Rank correlation of each rung's score with the final one over a study's finished trials.
 
     Args:
         runs: all runs of the study.
@@ -41,14 +42,14 @@ def fidelity_audit(client: MlflowClient, runs: Sequence[Any]) -> list[dict[str, 
 def rank_correlations(
     curves: Sequence[Mapping[int, float]], rungs: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Spearman's correlation of the scores at each rung with the final ones.
+    """Spearman's correlation of what is chosen from the curves cut at a rung with the final choice.
 
     Only trials that went past the rung count, so it speaks of those that the scheduler let live:
     what the stopped ones would have come to is unknown, and a low figure among trials that are all
     good is no proof that the bad ones were wrongly stopped.
 
     Args:
-        curves: of full-budget trials, score by epoch; the last epoch's is final.
+        curves: of full-budget trials, score by epoch.
         rungs: epochs.
 
     Returns:
@@ -60,7 +61,7 @@ def rank_correlations(
     audit: list[dict[str, Any]] = []
     for epoch in rungs:
         both = [
-            (curve[epoch], curve[max(curve)])
+            (_chosen(curve, until=epoch), _chosen(curve, until=max(curve)))
             for curve in curves
             if epoch in curve and max(curve) > epoch
         ]
@@ -76,6 +77,11 @@ def rank_correlations(
             }
         )
     return audit
+
+
+def _chosen(curve: Mapping[int, float], *, until: int) -> float:
+    choice = choose_epoch({epoch: score for epoch, score in curve.items() if epoch <= until})
+    return choice.score if choice else math.nan
 
 
 def fidelity_line(audit: Sequence[Mapping[str, Any]], metric: str = AUC) -> str:

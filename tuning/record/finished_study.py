@@ -15,6 +15,8 @@ from model.evaluation.protocols import Protocol
 from model.network.autoencoder import Configuration
 from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
+from tuning.record.ensembles import Ensemble, recorded_ensemble
+from tuning.record.identity import study_experiment
 from tuning.record.leaderboard import leaderboard_rows
 from tuning.record.study_record import StudyRecord, runs_of
 
@@ -35,9 +37,10 @@ _OWN_TAGS = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """A full-budget trial of the study.
+    """A trial of the study that may win.
 
-    Its development score is the mean of the study's metric over the development folds.
+    Its configuration has the epoch chosen from its curve as ``training.epochs``, and its
+    development score is the mean of the study's metric over the development folds at that epoch.
     """
 
     name: str
@@ -49,9 +52,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class FinishedStudy:
-    """A study, the data it was made on, and its full-budget trials, best first.
+    """A study, the data it was made on, and its trials that may win, best first.
 
-    ``metric`` is what it maximised, one of `METRICS`.
+    ``metric`` is what it maximised, one of `METRICS`; ``ensemble`` is that of its trials, if any.
     """
 
     name: str
@@ -61,6 +64,7 @@ class FinishedStudy:
     metric: str
     record: StudyRecord
     candidates: tuple[Candidate, ...]
+    ensemble: Ensemble | None = None
 
 
 def read_study(
@@ -73,18 +77,16 @@ def read_study(
         dataset: the data set itself, if it is at hand.
 
     Raises:
-        InputError: there is no such study, no trial of it finished, or the data are not those it
+        InputError: there is no such study, no trial of it has a score, or the data are not those it
             was made on.
     """
     client = mlflow_client()
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None or "study" not in experiment.tags:
-        hint = "`mmatune study list` shows what there is"
-        raise InputError(f"there is no study {name!r}", where="study", hint=hint)
+    experiment = study_experiment(client, name)
     tags = {key: experiment.tags[key] for key in _OWN_TAGS if key in experiment.tags}
     runs = runs_of(client, experiment.experiment_id)
     metric = recorded_metric(experiment.tags)
     own = next((run for run in runs if run.data.tags.get("kind") == "study"), None)
+    rows = leaderboard_rows(runs)
     candidates = tuple(
         Candidate(
             name=row["name"],
@@ -93,12 +95,12 @@ def read_study(
             development_score=row[metric],
             development_sd=row[f"{metric}_sd"],
         )
-        for row in leaderboard_rows(runs)
+        for row in rows
         if row["kind"] == "trial"
     )
     if own is None or own.info.status == "RUNNING" or not candidates:
         raise InputError(
-            f"{name!r} has nothing to confirm: it still runs, or no trial reached its full budget",
+            f"{name!r} has nothing to confirm: it still runs, or no trial has a score",
             where="study",
             hint=f"`mmatune study show {name}` shows how its trials ended",
         )
@@ -110,6 +112,7 @@ def read_study(
         metric=metric,
         record=StudyRecord(client, experiment.experiment_id, own.info.run_id, tags),
         candidates=candidates,
+        ensemble=recorded_ensemble(client, rows, metric),
     )
 
 

@@ -11,6 +11,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from tuning.live import PARAMETERS
@@ -59,7 +60,7 @@ class Announcer:
                 return {"step": event["step"], "values": {self._metric: values[self._metric]}}
             case "tags" if "status" in values:
                 return {"values": {"status": values["status"]}}
-            case "params" if "trials" in values:
+            case "params" | "tags" if "trials" in values:
                 return {"values": {"trials": values["trials"]}}
             case "reopen" | "delete":
                 return {}
@@ -86,7 +87,8 @@ class JobLog:
         *lines, self._rest = (self._rest + chunk).split("\n")
         for line in lines:
             if line.startswith(_EVENT):
-                yield json.loads(line)
+                with suppress(ValueError):  # a line that two processes wrote into
+                    yield json.loads(line)
             elif self._lines is not None or line == "{":
                 # The document is indented, so only its own braces stand at the left edge.
                 self._lines = [*(self._lines or []), line]

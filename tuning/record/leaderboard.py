@@ -1,4 +1,4 @@
-"""The leaderboard of a study: full-budget trials and baselines on the same folds, best first."""
+"""The leaderboard of a study: trials and baselines on the same folds, best first."""
 
 from __future__ import annotations
 
@@ -10,35 +10,78 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from model.errors import InputError
-from model.evaluation.metrics import METRICS
-from tuning.ending import Ending
+from model.evaluation.metrics.table import METRICS
+from tuning.ending import RANKED, Ending
 from tuning.metric import AUC, metric_beside, metric_label, metric_of, ranking_key
+from tuning.record.study_record import CHOSEN_EPOCH, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Ends the name of the trial of the published settings, which every leaderboard shows.
+# Ends the name of the trial of the published settings, which every leaderboard shows. They are
+# trained for the study's longest budget, not for the 1,000 epochs of the published code.
 PUBLISHED = " (published)"
 # Shown for people; the whole configuration is in the row's params and in MLflow.
-_SHOWN = {"encoder.type": "encoder", "mask.rate": "mask", "degree_decoder.alpha": "alpha"}
+EPOCHS = "training.epochs"
+_CROSS = "†"
+_RANKED_KINDS = ("trial", "ensemble", "baseline")
+_SHOWN = {"encoder.type": "encoder", "degree_decoder.alpha": "alpha"}
 
 
 def leaderboard_rows(runs: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows from a study's MLflow runs, best first by the metric that the study maximises.
 
-    Only trials that reached their full budget are ranked: the score of one that was stopped early
-    is not its score. Keys: ``name``, ``kind`` ("trial" or "baseline"), each metric and its
-    ``_sd`` over folds (None where it has none), ``params``, ``run_id``.
+    Every trial that finished or was stopped is ranked by its score at its chosen epoch. Keys:
+    ``name``, ``kind`` ("trial", "ensemble" or "baseline"), each metric and its ``_sd`` over folds
+    (None where it has none), ``epoch`` (the chosen one) and ``ended`` ("finished" or "stopped
+    early"; both None but for a trial), ``params`` (with the chosen epoch as ``training.epochs``: a
+    training of them scores what the row says), ``run_id``.
     """
     rows = []
     for run in runs:
-        kind = run.data.tags.get("kind")
-        if kind in ("trial", "baseline") and run.data.tags.get("status") == Ending.FINISHED:
-            row = score_row(run.info.run_name, kind, run.data.metrics)
-            rows.append({**row, "params": dict(run.data.params), "run_id": run.info.run_id})
+        if not is_ranked(run):
+            continue
+        kind, params, epoch = run.data.tags["kind"], dict(run.data.params), None
+        if kind == "trial":
+            epoch = chosen_epoch(run)
+            params |= {} if epoch is None else {EPOCHS: str(epoch)}
+        rows.append(
+            {
+                **score_row(run.info.run_name, kind, ranking_scores(run)),
+                "epoch": epoch,
+                "ended": run.data.tags["status"] if kind == "trial" else None,
+                "params": params,
+                "run_id": run.info.run_id,
+            }
+        )
     metric = metric_of(runs)
     return sorted(rows, key=lambda row: ranking_key(row[metric]))
+
+
+def is_ranked(run: Any) -> bool:
+    """Whether a run is a baseline, an ensemble, or a trial that may win.
+
+    Versions before 0.2.0 chose no epoch, so of their trials only those may win that had finished.
+    """
+    status = run.data.tags.get("status")
+    if run.data.tags.get("kind") == "trial" and CHOSEN_EPOCH in run.data.metrics:
+        return status in RANKED
+    return run.data.tags.get("kind") in _RANKED_KINDS and status == Ending.FINISHED
+
+
+def chosen_epoch(run: Any) -> int | None:
+    """The epoch of a ranked trial's score; where none is recorded, the last of its budget."""
+    epoch = run.data.metrics.get(CHOSEN_EPOCH, run.data.params.get(EPOCHS))
+    return None if epoch is None else int(epoch)
+
+
+def ranking_scores(run: Any) -> Mapping[str, float]:
+    """The scores of a run at its chosen epoch, by plain names; its last ones where it has none."""
+    metrics = run.data.metrics
+    if CHOSEN_EPOCH not in metrics:
+        return dict(metrics)
+    names = [name for metric in METRICS for name in (metric, f"{metric}_sd")]
+    return {name: metrics[chosen(name)] for name in names if chosen(name) in metrics}
 
 
 def leaderboard_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -48,8 +91,8 @@ def leaderboard_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         rows: of `leaderboard_rows`, or from a `StudyResult`.
 
     Returns:
-        ``name``, ``kind``, each metric and its ``_sd`` over folds (NaN where there is none), the
-        parameters by dotted name, and ``run_id``.
+        ``name``, ``kind``, each metric and its ``_sd`` over folds (NaN where there is none),
+        ``epoch`` and ``ended``, the parameters by dotted name, and ``run_id``.
     """
     import pandas as pd
 
@@ -77,13 +120,11 @@ def study_leaderboard(study: str) -> pd.DataFrame:
         InputError: there is no such study.
     """
     from tuning.record.client import mlflow_client
+    from tuning.record.identity import study_experiment
     from tuning.record.study_record import runs_of
 
     client = mlflow_client()
-    experiment = client.get_experiment_by_name(study)
-    if experiment is None or "study" not in experiment.tags:
-        hint = "`mmatune study list` shows what there is"
-        raise InputError(f"there is no study {study!r}", where="study", hint=hint)
+    experiment = study_experiment(client, study)
     return leaderboard_frame(leaderboard_rows(runs_of(client, experiment.experiment_id)))
 
 
@@ -115,10 +156,12 @@ def leaderboard_table(
     """
     beside = metric_beside(metric)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.caption_justify = "left"
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True)
     for column in (f"{metric_label(metric)} ± sd", metric_label(beside)):
         table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("epoch", justify="right", no_wrap=True)
     for column in _SHOWN.values():
         table.add_column(column)
     for place, row in enumerate(rows, start=1):
@@ -131,9 +174,12 @@ def leaderboard_table(
             row["name"],
             with_spread(row[metric], row[f"{metric}_sd"]),
             with_spread(row[beside], None),
+            _epoch(row),
             *(_short(row.get("params", {}).get(name)) for name in _SHOWN),
             style="yellow" if is_baseline else None,
         )
+        if row.get("ended") == Ending.STOPPED:
+            table.caption = f"{_CROSS} stopped early by the scheduler"
     return table
 
 
@@ -155,7 +201,7 @@ def verdict(rows: Sequence[dict[str, Any]], metric: str = AUC) -> str:
     trials = [row for row in scored if row["kind"] == "trial"]
     baselines = [row for row in scored if row["kind"] == "baseline"]
     if not trials or not baselines:
-        return "nothing to compare: no trial reached its full budget"
+        return "nothing to compare: no trial has a score"
     trial, baseline = trials[0], baselines[0]
     difference, label = trial[metric] - baseline[metric], metric_label(metric)
     if difference > 0:
@@ -165,6 +211,12 @@ def verdict(rows: Sequence[dict[str, Any]], metric: str = AUC) -> str:
         f"A baseline wins: {baseline['name']} is {-difference:.4f} {label} above {trial['name']}."
         " Use it, or search further."
     )
+
+
+def _epoch(row: Mapping[str, Any]) -> str:
+    """The chosen epoch; a cross behind it says that the scheduler stopped the trial."""
+    epoch = row.get("epoch")
+    return "" if epoch is None else f"{epoch}{_CROSS if row.get('ended') == Ending.STOPPED else ''}"
 
 
 def _short(value: str | None) -> str:

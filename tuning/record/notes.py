@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 from model.data.catalogue import NAMES
 from tuning.record.leaderboard import PUBLISHED, verdict
+from tuning.record.study_record import chosen
 from tuning.record.views import CONFIRMED, LEADERBOARD, TRIALS, view_path
+from tuning.starts import told
 
 if TYPE_CHECKING:
     from tuning.plan import StudyPlan
@@ -33,7 +35,7 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
     winner = next((row for row in rows if row["kind"] == "trial"), None)
     if winner:
         data = "" if plan.dataset.name in NAMES else f" {plan.dataset.name}"
-        trial = winner["name"].removesuffix(PUBLISHED)
+        trial = winner["name"].partition(" ")[0]
         done.append(f"mmatune train{data} --from-run {plan.name}/{trial}")
     commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
     outcome = verdict(rows, plan.metric) if rows else "It has not ended yet."
@@ -44,10 +46,12 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
 Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \
 **{plan.space_name}**, {plan.trials} trials. {outcome}
 
-**What `{plan.metric}` says.** {plan.protocol.meaning} It is the mean over the development folds, \
-and the search chose by it, so the best one is optimistic. Only trials that reached their full \
-budget are ranked, beside baselines on the same folds. No score of another protocol or data set \
-compares.
+**Start points**: {told(plan.start_points())}.
+
+**What `{chosen(plan.metric)}` says.** {plan.protocol.meaning} It is the mean over the development \
+folds at the epoch chosen from the trial's curve, and the search chose by it, so the best one is \
+optimistic. Trials that finished or were stopped early are ranked alike, beside baselines on the \
+same folds. No score of another protocol or data set compares.
 
 **Under Artifacts**: `report.html`, `leaderboard.json`, `folds.json` (which pairs each fold trains \
 on and ranks), `protocol.json`, `search_space.json`.

@@ -66,7 +66,7 @@ class Spool:
         """Keep an event and a copy of the file it is about; the file itself may be removed."""
         kept = self.folder / FILES / f"{uuid.uuid4().hex}-{path.name}"
         shutil.copyfile(path, kept)
-        self.append({**event, "path": str(kept), "name": path.name})
+        self.append({**event, "path": kept.name, "name": path.name})
 
     def drain(self, seconds: float) -> bool:
         """Wait until everything is delivered; whether it was.

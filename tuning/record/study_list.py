@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from tuning.ending import Ending
 from tuning.metric import AUC, recorded_metric
-from tuning.record.client import all_pages, mlflow_client
+from tuning.record.client import mlflow_client
+from tuning.record.driver import driver_died
+from tuning.record.identity import study_experiments
 from tuning.record.leaderboard import count_endings, leaderboard_rows
 from tuning.record.study_record import runs_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+DIED = "its driver died"  # and nobody has gone on with the study since
 ENDINGS = "endings"  # tag of a study's run that came to its end: how its trials ended, as JSON
 _AT_ONCE = 100  # studies whose runs are asked for in one request
 
@@ -28,7 +31,7 @@ def list_studies() -> list[dict[str, Any]]:
     """One row for each study, newest first.
 
     Keys: ``name``, ``dataset``, ``protocol``, ``status``, ``trials``, ``metric`` (what the study
-    maximises), ``best`` (its highest value; None where no trial reached its full budget),
+    maximises), ``best`` (its highest value; None where no trial has a score),
     ``best_auc`` (the same; None for a study of another metric), ``experiment_id``. Of a study that
     came to its end only its own run is read.
     """
@@ -36,11 +39,6 @@ def list_studies() -> list[dict[str, Any]]:
     experiments = study_experiments(client)
     own = _own_runs(client, [one.experiment_id for one in experiments])
     return [_row(client, one, own.get(one.experiment_id)) for one in experiments]
-
-
-def study_experiments(client: MlflowClient) -> list[Any]:
-    """Experiments that are studies, newest first; a shared server has others too."""
-    return [one for one in all_pages(client.search_experiments) if "study" in one.tags]
 
 
 def _own_runs(client: MlflowClient, experiment_ids: list[str]) -> dict[str, Any]:
@@ -55,6 +53,8 @@ def _own_runs(client: MlflowClient, experiment_ids: list[str]) -> dict[str, Any]
 
 def _row(client: MlflowClient, experiment: Any, own: Any | None) -> dict[str, Any]:
     status = own.data.tags.get("status", "running") if own else "running"
+    if status == "running" and driver_died(experiment.name):
+        status = DIED
     metric = recorded_metric(experiment.tags)
     if own and status == Ending.FINISHED and ENDINGS in own.data.tags:
         trials = sum(json.loads(own.data.tags[ENDINGS]).values())

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.table import METRICS
 from tuning.ending import Ending
 from tuning.metric import recorded_metric
 from tuning.record.client import all_pages
@@ -39,8 +39,23 @@ NOTE = "mlflow.note.content"  # tag that MLflow shows as a description; markdown
 _TIMES = ("seconds", "device_seconds", "setup_seconds")
 
 
+# Tag of a study's run: how many trials it is to have, where it goes on with more than its parameter
+# ``trials`` says, which MLflow never changes.
+TRIALS = "trials"
+CHOSEN_EPOCH = "chosen_epoch"
+
+
+def chosen(metric: str) -> str:
+    """Of a trial that finished or was stopped: the metric at its chosen epoch, which ranks it.
+
+    A baseline, which has no epochs, has its score under this name too: MLflow's tables order runs
+    by one name.
+    """
+    return f"chosen_{metric}"
+
+
 def best_curve(metric: str) -> str:
-    """Of the study's own run: the best score of the full-budget trials so far."""
+    """Of the study's own run: the best chosen score of the trials so far."""
     return f"best_{metric}"
 
 
@@ -53,7 +68,8 @@ def baseline_curve(metric: str) -> str:
 def _curves() -> list[str]:
     """Everything that a report may hold and the record keeps."""
     named = [(name, f"{name}_sd", best_curve(name), baseline_curve(name)) for name in METRICS]
-    return [*chain.from_iterable(named), "loss", *_TIMES]
+    at_choice = [(chosen(name), chosen(f"{name}_sd")) for name in METRICS]
+    return [*chain.from_iterable([*named, *at_choice]), CHOSEN_EPOCH, "loss", *_TIMES]
 
 
 class StudyRecord:
@@ -140,11 +156,11 @@ class StudyRecord:
         self._write({"kind": "params", "run": run, "values": values})
 
     def log_metrics(self, run: str, result: Mapping[str, Any], *, step: int) -> None:
-        """Every metric of a report, with the epoch as step; NaN is left out."""
+        """Every metric of a report, with the epoch as step; what is NaN or None is left out."""
         values = {
             name: float(result[name])
             for name in _curves()
-            if name in result and result[name] == result[name]
+            if result.get(name) is not None and result[name] == result[name]
         }
         event = {"kind": "metrics", "run": run, "step": step, "time": _now(), "values": values}
         self._write(event)
@@ -221,10 +237,16 @@ def _note(study_tags: Mapping[str, str], kind: str, name: str) -> str:
     if kind == "trial":
         number = name.partition(" ")[0]  # without "(published)"
         return (
-            f"A configuration of the study {study}. `{metric}` is the mean over its development"
-            " folds at the last epoch: final where the tag `status` is finished, that of a rung"
-            " where it is stopped early.\n\n**Again, the same to the last bit**\n\n"
+            f"A configuration of the study {study}. `{metric}` is its curve, the mean over the"
+            f" development folds; `{chosen(metric)}`, which ranks it, is the score at the epoch"
+            f" chosen from the curve, `{CHOSEN_EPOCH}`.\n\n**Again, the same to the last bit**\n\n"
             f"    mmatune train --from-run {study}/{number}\n"
+        )
+    if kind == "ensemble":
+        return (
+            f"A weighted mean of trials of the study {study}, chosen by what they scored out of"
+            " fold; the tag `members` says how often each counts. It was chosen by its score, which"
+            f" is optimistic: `mmatune confirm {study}` measures it on fresh splits."
         )
     if kind == "baseline":
         return (

@@ -15,6 +15,7 @@ from tuning.home import is_embedded, tracking_uri
 from tuning.libraries.mlflow_internals import SHARED_VIEW_TAG
 from tuning.metric import metric_beside, recorded_metric
 from tuning.record.client import without_credentials
+from tuning.record.study_record import CHOSEN_EPOCH, chosen
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,42 +59,53 @@ def set_views(client: MlflowClient, experiment_id: str, parameters: Sequence[str
 
 def _views(metric: str, parameters: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Name and state of each view, by key; the state's fields are those of MLflow 3.17's UI."""
-    scores = [f"metrics.`{name}`" for name in (metric, f"{metric}_sd", metric_beside(metric))]
+    names = (metric, f"{metric}_sd", metric_beside(metric))
+    measured = [f"metrics.`{name}`" for name in names]
+    scores = [*(f"metrics.`{chosen(name)}`" for name in names), f"metrics.`{CHOSEN_EPOCH}`"]
     searched = [f"params.`{name}`" for name in parameters]
     status, rung, reason = (f"tags.`{name}`" for name in ("status", "rung", "reason"))
     seconds = "metrics.`seconds`"
     axes = [name for name in parameters if name != _MIXED][:_AXES]
-    ranked = (
-        f"tags.status = '{Ending.FINISHED}' AND tags.kind != 'study' AND tags.kind != 'confirm'"
+    others = (Ending.FAILED, Ending.KILLED)  # MLflow leaves out a run without the tag as well
+    ranked = " AND ".join(
+        [
+            *(f"tags.status != '{status}'" for status in others),
+            *(f"tags.kind != '{kind}'" for kind in ("study", "confirm")),
+        ]
     )
     return {
         LEADERBOARD: (
             "Leaderboard",
-            _view(metric, ranked, [*scores, *searched, seconds], axes),
+            _view(metric, chosen(metric), ranked, [*scores, *searched, seconds], axes),
         ),
         TRIALS: (
             "All trials",
             _view(
                 metric,
+                chosen(metric),
                 "tags.kind = 'trial'",
                 [*scores, seconds, *searched, status, rung, reason],
             ),
         ),
         CONFIRMED: (
             "Fresh splits, after mmatune confirm",
-            _view(metric, "tags.kind = 'confirm'", [*scores, *searched]),
+            _view(metric, metric, "tags.kind = 'confirm'", [*measured, *searched]),
         ),
     }
 
 
-def _view(metric: str, runs: str, columns: list[str], axes: Sequence[str] = ()) -> dict[str, Any]:
+def _view(
+    metric: str, ranks: str, runs: str, columns: list[str], axes: Sequence[str] = ()
+) -> dict[str, Any]:
     """Best first; as a table, or as charts: parallel coordinates, then curves and what they cost.
 
     Args:
+        metric: whose curves are drawn.
+        ranks: the metric that orders the runs.
         runs: which, in MLflow's language.
         axes: parameters of the parallel coordinates; without any there are none.
     """
-    cost = {"xaxis": "seconds", "yaxis": metric}
+    cost = {"xaxis": "seconds", "yaxis": ranks}
     charts: list[dict[str, Any]] = [
         {"type": "LINE", "metricKey": metric, "selectedMetricKeys": [metric], "xAxisKey": "step"}
         | {"lineSmoothness": 0, "useGlobalXaxisKey": True},
@@ -102,14 +114,14 @@ def _view(metric: str, runs: str, columns: list[str], axes: Sequence[str] = ()) 
     charts = [{**chart, "metricSectionId": "curves"} for chart in charts]
     sections = [{"uuid": "curves", "name": "Curves, and what they cost", "columns": 2}]
     if axes:
-        parallel = {"type": "PARALLEL", "selectedParams": [*axes], "selectedMetrics": [metric]}
+        parallel = {"type": "PARALLEL", "selectedParams": [*axes], "selectedMetrics": [ranks]}
         charts.insert(0, {**parallel, "metricSectionId": "wide", "showAllRuns": True})
         wide = {"uuid": "wide", "name": "Searched parameters", "columns": 1, "cardHeight": 430}
         sections.insert(0, wide)
     numbers = [column for column in columns if column.startswith("metrics.")]
     return {
         "searchFilter": runs,
-        "orderByKey": f"metrics.`{metric}`",
+        "orderByKey": f"metrics.`{ranks}`",
         "orderByAsc": False,
         "selectedColumns": columns,
         "columnOrder": [*_FIRST_COLUMNS, *columns, "duration"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +29,7 @@ def log_model(
     dataset: AssociationDataset,
     probability: np.ndarray,
     card: ModelCard,
-    checkpoint: bytes | None,
+    checkpoints: Mapping[str, bytes],
 ) -> LoggedModel:
     """Store the scorer, its table and the trained model itself as a logged model of the run.
 
@@ -39,10 +40,6 @@ def log_model(
     import pandas as pd
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
-
-    from model.training.checkpoint import (
-        CHECKPOINT,  # brings torch, which `predict` and `pull` do without
-    )
 
     logged = client.create_logged_model(
         client.get_run(run_id).info.experiment_id,
@@ -69,9 +66,12 @@ def log_model(
         }
         (parts / "names.json").write_text(json.dumps(names), encoding="utf-8")
         artifacts = {"scores": str(parts / "scores.npz"), "names": str(parts / "names.json")}
-        if checkpoint is not None:  # of no use to the scorer: for whoever wants to train on
-            (parts / CHECKPOINT).write_bytes(checkpoint)
-            artifacts["checkpoint"] = str(parts / CHECKPOINT)
+        for (
+            file,
+            content,
+        ) in checkpoints.items():  # for whoever wants to train on; scorers need none
+            (parts / file).write_bytes(content)
+            artifacts[file.removesuffix(".safetensors")] = str(parts / file)
         shutil.copy(Path(__file__).with_name("scorer.py"), parts)
         mlflow.pyfunc.save_model(
             saved,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ class ModelCard:
         configuration: the configuration, JSON-compatible.
         calibration: how its probabilities came about.
         metric: that the study maximised.
+        measured: of a model that was trained on every association, the version that was measured
+            in its place: the scores are that one's. None of a model with scores of its own.
+        start_points: what the study evaluated first, and how that had been chosen.
 
     Raises:
         InputError: a name MLflow could not address, or a score that no metric has.
@@ -44,6 +48,8 @@ class ModelCard:
     configuration: Mapping[str, Any]
     calibration: Calibration
     metric: str = AUC
+    measured: int | None = None
+    start_points: str = ""
 
     def __post_init__(self) -> None:
         if not self.model.strip() or any(character in self.model for character in "/:@"):
@@ -52,11 +58,11 @@ class ModelCard:
                 hint="use a name without '/', ':' and '@', which refer to versions and aliases",
             )
         label = metric_label(self.metric)
-        lowest = 0 if self.metric == AUC else -1
-        if not lowest <= self.development_score <= 1:  # also refuses NaN
+        score, is_auc = self.development_score, self.metric == AUC
+        if not (0 <= score <= 1 if is_auc else math.isfinite(score)):  # also refuses NaN
             raise InputError(
-                f"development {label} is {self.development_score};"
-                f" it must be between {lowest} and 1",
+                f"development {label} is {score}; it must be"
+                f" {'between 0 and 1' if is_auc else 'a finite number'}",
                 where=self.model,
             )
         if self.development_sd is not None and not 0 <= self.development_sd < math.inf:
@@ -66,17 +72,36 @@ class ModelCard:
             )
 
 
+MEASURED = "measured_version"
+
+
+def trained_on(tags: Mapping[str, str]) -> str:
+    """A sentence on a version that has no score of its own, from its tags; empty of any other."""
+    if MEASURED not in tags:
+        return ""
+    return (
+        f"Trained on all associations; the scores are of version {tags[MEASURED]}, which was"
+        " trained without the sealed ones."
+    )
+
+
 def version_tags(card: ModelCard, dataset: AssociationDataset) -> dict[str, str]:
-    """Tags of the model version; the champion is chosen by them, so numbers are kept exactly."""
+    """Tags of the model version; the champion is chosen by them, so numbers are kept exactly.
+
+    A model that was trained on everything has no score of its own: `MEASURED` names the version
+    that has.
+    """
     spread, development = card.development_sd, f"development_{card.metric}"
+    scores = {development: repr(float(card.development_score))}
+    if spread is not None:
+        scores[f"{development}_sd"] = repr(float(spread))
     return {
         "study": card.study,
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
         "protocol": card.protocol.name,
         "metric": card.metric,
-        development: repr(float(card.development_score)),
-        **({} if spread is None else {f"{development}_sd": repr(float(spread))}),
+        **(scores if card.measured is None else {MEASURED: str(card.measured)}),
         "configuration": json.dumps(dict(card.configuration), sort_keys=True),
     }
 
@@ -98,11 +123,18 @@ def _probabilities(calibration: Calibration) -> str:
     )
 
 
+def _started(card: ModelCard) -> str:
+    return f", whose start points were: {card.start_points}" if card.start_points else ""
+
+
 _UNCONFIRMED = "It has not been confirmed on data the search did not see."
+_INCOMPARABLE = "It is not comparable with a score of another protocol or data set."
+# What a description says of confirmations, from none to the latest.
+_STANDING = re.compile(f"(?:{re.escape(_UNCONFIRMED)}|Confirmed: ).*?(?= {_INCOMPARABLE})", re.S)
 
 
 def confirmed_description(text: str, tags: Mapping[str, str], metric: str) -> str:
-    """A version's description, with what the confirmation found in place of the reservation.
+    """A version's description with what the latest confirmation found, and nothing of older ones.
 
     Args:
         tags: see `versions.confirm_version`.
@@ -119,7 +151,17 @@ def confirmed_description(text: str, tags: Mapping[str, str], metric: str) -> st
             f" {label} {float(tags[confirmed]):.4f} (95 % interval {low:.4f} to {high:.4f}) on"
             " the sealed associations, which the search did not see."
         )
-    return text.replace(_UNCONFIRMED, said)
+    if "confirmed_difference" in tags:
+        value, low, high = (
+            float(tags[f"confirmed_difference{end}"]) for end in ("", "_low", "_high")
+        )
+        said += (
+            f" There it is {value:+.4f} (95 % interval of the difference {low:+.4f} to {high:+.4f})"
+            f" to the best baseline, {tags['confirmed_against']}."
+        )
+    if "sealed_warning" in tags:
+        said += f" The sealed part was {tags['sealed_warning']}."
+    return _STANDING.sub(lambda match: said, text)
 
 
 def description(card: ModelCard, dataset: AssociationDataset) -> str:
@@ -133,16 +175,17 @@ def description(card: ModelCard, dataset: AssociationDataset) -> str:
     )
     return f"""\
 **What it is.** A masked graph autoencoder's score for every pair of {n_mirnas} miRNAs and \
-{n_small_molecules} small molecules. {card.training}
+{n_small_molecules} small molecules. {card.training}{_seeds(card)}
 
 **Trained on.** Data set `{dataset.name}` with {len(dataset.association_pairs)} known associations \
-(hash `{dataset.content_hash[:12]}`); configuration found by the study `{card.study}`.
+(hash `{dataset.content_hash[:12]}`); configuration found by the study \
+`{card.study}`{_started(card)}.
 
-**Measured.** {measured} under the protocol `{card.protocol.name}`. \
+**Measured.** {_whose(card)}{measured} under the protocol `{card.protocol.name}`. \
 {card.protocol.meaning} This is a development score: the study chose the configuration by it, so \
-it is optimistic. {_UNCONFIRMED} It is not comparable with a score of another protocol or data set.
+it is optimistic. {_UNCONFIRMED} {_INCOMPARABLE}
 
-**Probabilities.** {_probabilities(card.calibration)}
+**Probabilities.** {_calibrated(card)}{_probabilities(card.calibration)}
 
 **Use it to** rank unknown pairs for follow-up experiments. An unknown pair with a low probability \
 is not shown to be unassociated. \
@@ -151,6 +194,34 @@ is not shown to be unassociated. \
 **Licence.** The program that made it is under the MIT licence. The scores come from the data set \
 and hold its names and associations: pass them on as the terms of the data set allow.
 """
+
+
+def _seeds(card: ModelCard) -> str:
+    count = int(card.configuration.get("training.seeds", 1))
+    if count == 1:
+        return ""
+    return (
+        f" Each score is the mean of {count} models that differ in their seed alone. Scores on"
+        " development folds and fresh splits are of single models, those on the sealed part of the"
+        " mean."
+    )
+
+
+def _whose(card: ModelCard) -> str:
+    if card.measured is None:
+        return ""
+    return (
+        "Not itself: it was trained on every association, so no pair is left to measure it on."
+        f" All figures here are of version {card.measured}, the same configuration trained without"
+        f" the sealed {100 * card.protocol.sealed_fraction:.0f} %. Whether the additional"
+        f" associations make it better was not measured. Version {card.measured}: "
+    )
+
+
+def _calibrated(card: ModelCard) -> str:
+    if card.measured is None:
+        return ""
+    return f"Made by the calibration of version {card.measured}. "
 
 
 def model_description(name: str) -> str:

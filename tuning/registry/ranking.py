@@ -5,13 +5,12 @@ Shape legend: U unknown pairs of the whole network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from model.data.names import mend_of_name
 from model.errors import InputError
 from tuning.registry.versions import load, resolve
 
@@ -116,7 +115,7 @@ def _scored(reference: str, asked: dict[str, str | None]) -> tuple[ModelVersion,
     names = {"mirna": list(scorer.mirnas), "small_molecule": list(scorer.small_molecules)}
     for kind, name in asked.items():
         if name is not None:
-            _check_name(name, names[kind], kind)
+            _check_name(name, names, kind)
             names[kind] = [name]
     pairs = pd.MultiIndex.from_product(names.values(), names=names.keys()).to_frame(index=False)
     scored = model.predict(pairs)
@@ -124,13 +123,16 @@ def _scored(reference: str, asked: dict[str, str | None]) -> tuple[ModelVersion,
     return found, scored
 
 
-def _check_name(name: str, names: Sequence[str], kind: str) -> None:
-    if name in names:
+def _check_name(name: str, names: dict[str, list[str]], kind: str) -> None:
+    if name in names[kind]:
         return
-    by_lower_case = {known.lower(): known for known in names}
-    close = [by_lower_case[match] for match in get_close_matches(name.lower(), by_lower_case)]
+    other = "small_molecule" if kind == "mirna" else "mirna"
+    kinds = {"mirna": "miRNA", "small_molecule": "small molecule"}
+    hint = mend_of_name(name, kinds[kind], names[kind], names[other])
+    if name in names[other]:
+        hint += f": ask with --{other.replace('_', '-')}"
     raise InputError(
-        f"{name!r} is not in the network this model was trained on",
+        f"{name!r} is no {kinds[kind]} of the network this model was trained on",
         where="--" + kind.replace("_", "-"),
-        hint=f"did you mean {', '.join(close)}?" if close else f"one of: {names[0]}, ...",
+        hint=hint,
     )

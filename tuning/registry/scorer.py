@@ -59,10 +59,16 @@ class PairScorer(PythonModel):
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         missing = [column for column in INPUT_COLUMNS if column not in model_input.columns]
+        for column in set(INPUT_COLUMNS).difference(missing):
+            if not all(map(_is_name_or_missing, model_input[column])):
+                raise MlflowException.invalid_parameter_value(
+                    f"a {column} is no text: names are given in quotes"
+                )
         if len(missing) == 1:
-            top = int((params or {}).get("top", TOP))
-            if top < 1:
+            top = (params or {}).get("top", TOP)
+            if not isinstance(top, int | float) or top != top or top < 1:
                 raise MlflowException.invalid_parameter_value(f"top is {top}; it must be 1 or more")
+            top = int(min(top, 2**31))
             return self._ranking(context, model_input, missing[0], top)
         if missing:
             raise MlflowException.invalid_parameter_value(
@@ -130,6 +136,11 @@ class PairScorer(PythonModel):
             raise MlflowException.invalid_parameter_value(
                 f"not in the network this model was trained on: {shown}{more}"
             )
+
+
+def _is_name_or_missing(cell: Any) -> bool:
+    is_nan = isinstance(cell, float) and cell != cell
+    return isinstance(cell, str) or cell is None or cell is pd.NA or is_nan
 
 
 mlflow.models.set_model(PairScorer())

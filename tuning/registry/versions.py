@@ -13,15 +13,16 @@ from model.data.datasets import AssociationDataset
 from model.errors import InputError
 from tuning.metric import AUC, recorded_metric
 from tuning.record.client import all_pages, mlflow_client
+from tuning.registry.champion import may_be_champion
 from tuning.registry.logged_model import log_model
 from tuning.registry.model_card import (
+    MEASURED,
     ModelCard,
     confirmed_description,
     description,
     model_description,
     version_tags,
 )
-from tuning.registry.verdict import may_be_champion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
 CHAMPION = "champion"
+_OF_A_CONFIRMATION = ("fresh_", "confirmed_", "sealed_")  # tags
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Registration:
     Args:
         model: registered name.
         version: its number, from 1.
-        is_champion: whether the alias `champion` now names it.
+        is_champion: whether the alias `champion` now names it, or its configuration trained on
+            everything.
         reason: one sentence on why the alias moved or stayed.
     """
 
@@ -54,7 +57,8 @@ def register(
     probability: np.ndarray,
     card: ModelCard,
     *,
-    checkpoint: bytes | None = None,
+    checkpoints: Mapping[str, bytes] | None = None,
+    first_is_champion: bool = True,
 ) -> Registration:
     """Log a model to a run and register it; champion only where there is none.
 
@@ -67,7 +71,9 @@ def register(
         dataset: the network; its associations are the pairs marked as known.
         probability: (M, S), score of every pair, 0 to 1.
         card: where the model comes from.
-        checkpoint: the trained model itself, of `model.training.checkpoint`, or None.
+        checkpoints: the trained model itself, of `model.training.checkpoint`, by the name of its
+            file; of an ensemble every member.
+        first_is_champion: False leaves the alias alone whatever there is: a confirmation decides.
 
     Raises:
         InputError: the scores do not fit the data set, the store cannot be reached, or the model
@@ -77,7 +83,7 @@ def register(
 
     _check_probability(probability, dataset)
     client = mlflow_client()
-    logged = log_model(client, run_id, dataset, probability, card, checkpoint)
+    logged = log_model(client, run_id, dataset, probability, card, checkpoints or {})
     _make_registered_model(client, card.model)
     tags = version_tags(card, dataset)
     try:
@@ -100,6 +106,8 @@ def register(
             " the study's run, and `mmatune confirm` registers it",
         ) from error
     number = int(created.version)
+    if not first_is_champion:
+        return Registration(card.model, number, False, f"version {number} waits")
     present = client.get_registered_model(card.model).aliases.get(CHAMPION)
     if present is not None:
         reason = f"version {number} waits; version {present} stays champion until a confirmation"
@@ -112,57 +120,128 @@ def find_version(model: str, tags: Mapping[str, str]) -> int | None:
     """The newest version of a model with the same study, data, protocol and configuration.
 
     Args:
-        tags: of `model_card.version_tags`.
+        tags: of `model_card.version_tags`. Those of a model that was trained on everything, and
+            only those, also find one: of the same measured version.
     """
     wanted = {key: tags[key] for key in ("study", "data_hash", "protocol", "configuration")}
-    client = mlflow_client()
     found = [
         int(version.version)
-        for version in all_pages(client.search_model_versions)
-        if version.name == model and version.tags.items() >= wanted.items()
+        for version in _versions_of(model)
+        if version.tags.items() >= wanted.items()
+        and version.tags.get(MEASURED) == tags.get(MEASURED)
     ]
     return max(found, default=None)
 
 
-def confirm_version(
-    model: str, number: int, tags: Mapping[str, str], winning_baselines: Sequence[str]
-) -> Registration:
-    """Write what the confirmation found to a version, then move `champion` if it may move.
-
-    The alias moves last: an interruption leaves at worst a confirmed version that waits.
+def other_data(model: str, data_hash: str) -> str:
+    """A line for who begins a study whose model has a name that other data have; else empty.
 
     Args:
-        tags: ``fresh_auc`` and ``fresh_auc_se``; where there is a sealed part ``confirmed_auc``,
-            ``confirmed_auc_low`` and ``confirmed_auc_high``. For a study of another metric that
-            metric's name stands in the place of "auc".
-        winning_baselines: baselines significantly better than the model; any one keeps it from
-            becoming champion.
+        model: registered name, which is that of the data set.
+        data_hash: of the data set.
+    """
+    versions = _versions_of(model)
+    hashes = {str(one.tags.get("data_hash")) for one in versions}
+    if not versions or data_hash in hashes:
+        return ""
+    known = ", ".join(sorted(one[:12] for one in hashes))
+    return (
+        f"The registered model {model!r} is of other data of that name (content hash {known}, of"
+        f" these {data_hash[:12]}). This study's model becomes another version of it, never its"
+        " champion unasked; give the folder another name for a model of its own."
+    )
+
+
+def find_refit(model: str, number: int) -> int | None:
+    """The newest version with the configuration of this one that was trained on everything."""
+    found = [
+        int(version.version)
+        for version in _versions_of(model)
+        if version.tags.get(MEASURED) == str(number)
+    ]
+    return max(found, default=None)
+
+
+def confirm_version(model: str, number: int, tags: Mapping[str, str]) -> None:
+    """Write what the latest confirmation found to a version: tags and description.
+
+    Nothing of an earlier confirmation stays. `promote_version` moves the alias, after this: an
+    interruption leaves at worst a confirmed version that waits.
+
+    Args:
+        tags: ``fresh_auc`` and ``fresh_auc_se``, with those of `champion.fold_tags`; where the
+            sealed part was opened ``confirmed_auc``, ``confirmed_auc_low`` and
+            ``confirmed_auc_high``, the same of ``confirmed_difference`` to the baseline
+            ``confirmed_against``, and ``sealed_warning`` if there is one. For a study of another
+            metric that metric's name stands in the place of "auc".
     """
     client = mlflow_client()
+    version = client.get_model_version(model, str(number))
+    _describe_confirmed(client, version, tags)
     for key, value in tags.items():
         client.set_model_version_tag(model, str(number), key, value)
-    version = client.get_model_version(model, str(number))
-    metric = recorded_metric(version.tags)
-    text = confirmed_description(version.description or "", tags, metric)
-    client.update_model_version(model, str(number), description=text)
-    return promote_version(model, number, winning_baselines)
+    for key in version.tags.keys() - tags.keys():
+        if key.startswith(_OF_A_CONFIRMATION):
+            client.delete_model_version_tag(model, str(number), key)
 
 
-def promote_version(model: str, number: int, winning_baselines: Sequence[str]) -> Registration:
-    """Move `champion` to a confirmed version if it may move, see `verdict.may_be_champion`.
+def confirm_refit(model: str, number: int, tags: Mapping[str, str]) -> None:
+    """Say in the description of a model trained on everything what the measured version scores.
 
     Args:
-        winning_baselines: baselines significantly better than the model.
+        tags: of the measured version, see `confirm_version`. None of them becomes a tag of this
+            one: they are not its scores.
     """
     client = mlflow_client()
-    version = client.get_model_version(model, str(number))
+    _describe_confirmed(client, client.get_model_version(model, str(number)), tags)
+
+
+def _describe_confirmed(
+    client: MlflowClient, version: ModelVersion, tags: Mapping[str, str]
+) -> None:
+    metric = recorded_metric(version.tags)
+    text = confirmed_description(version.description or "", tags, metric)
+    client.update_model_version(version.name, str(version.version), description=text)
+
+
+def promote_version(
+    model: str, number: int, baselines_ahead: Sequence[str], across: str | None = None
+) -> Registration:
+    """Move `champion` to a confirmed version if it may move, see `champion.may_be_champion`.
+
+    Where the same configuration was trained on everything too, the alias goes to that version, and
+    the scores of this one decide. It is so for the present champion as well.
+
+    Args:
+        baselines_ahead: baselines with a higher mean than the model on the fresh splits.
+        across: the command that moves it across data, protocols and metrics; None if it may.
+    """
+    client = mlflow_client()
+    tags = client.get_model_version(model, str(number)).tags
     alias = client.get_registered_model(model).aliases.get(CHAMPION)
-    present = None if alias is None else int(alias)
-    present_tags = {} if alias is None else client.get_model_version(model, alias).tags
-    moves, reason = may_be_champion(number, version.tags, present, present_tags, winning_baselines)
-    if moves and present != number:
-        client.set_registered_model_alias(model, CHAMPION, str(number))
+    present, present_tags = _measured(client, model, alias)
+    moves, reason = may_be_champion(number, tags, present, present_tags, baselines_ahead, across)
+    target = find_refit(model, number) or number
+    if moves and str(alias) != str(target):
+        client.set_registered_model_alias(model, CHAMPION, str(target))
+    if moves and target != number:
+        reason += f"; the alias is on version {target}, the same trained on all associations"
     return Registration(model, number, moves or present == number, reason)
+
+
+def _measured(
+    client: MlflowClient, model: str, alias: str | None
+) -> tuple[int | None, dict[str, str]]:
+    """The version whose scores speak for the champion, and its tags."""
+    if alias is None:
+        return None, {}
+    tags = client.get_model_version(model, alias).tags
+    if MEASURED not in tags:
+        return int(alias), tags
+    measured = tags[MEASURED]
+    if measured not in {str(one.version) for one in _versions_of(model)}:
+        return int(alias), tags  # it was deleted, and nothing is known of its scores
+    return int(measured), client.get_model_version(model, measured).tags
 
 
 def resolve(reference: str) -> ModelVersion:
@@ -213,8 +292,9 @@ def list_models() -> list[dict[str, Any]]:
 
     Keys: `name`, `version` (int), `aliases`, `study`, `protocol`, `metric` (what the study
     maximised), `confirmed` and `development` (its value on the sealed part and on the development
-    folds), `confirmed_auc` and `development_auc` (the same of a study of AUC). A value that was
-    never recorded is None. Scores of rows that differ in protocol, metric or data are not
+    folds), `confirmed_auc` and `development_auc` (the same of a study of AUC), `measured_version`
+    (the version that has the scores of a model trained on everything). A value that was never
+    recorded is None. Scores of rows that differ in protocol, metric or data are not
     comparable.
     """
     client = mlflow_client()
@@ -238,10 +318,16 @@ def list_models() -> list[dict[str, Any]]:
                 "study": tags.get("study"),
                 "protocol": tags.get("protocol"),
                 "metric": metric,
+                "measured_version": _whole(tags.get(MEASURED)),
                 **scores,
             }
         )
     return sorted(rows, key=lambda row: (row["name"], -row["version"]))
+
+
+def _versions_of(model: str) -> list[ModelVersion]:
+    """All versions of a registered model."""
+    return [one for one in all_pages(mlflow_client().search_model_versions) if one.name == model]
 
 
 def _make_registered_model(client: MlflowClient, name: str) -> None:
@@ -274,6 +360,10 @@ def _registered(rows: list[dict[str, Any]]) -> str:
     ]
     more = f" and {len(rows) - 10} more, see `mmatune model list`" if len(rows) > 10 else ""
     return f"registered: {', '.join(shown)}{more}"
+
+
+def _whole(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _number(text: str | None) -> float | None:

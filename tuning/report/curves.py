@@ -13,7 +13,7 @@ from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
 from model.data.datasets import AssociationDataset
 from model.evaluation.folds import Fold
-from model.evaluation.ranked import Balance
+from model.evaluation.metrics.ranked import Balance
 from model.network.autoencoder import Configuration
 from model.training.cross_validation import CrossValidation
 from tuning.metric import AUC
@@ -35,12 +35,13 @@ def winner_curves(
         checkpoint: folder that `CrossValidation.save` wrote.
 
     Returns:
-        ``balance`` of the protocol; ``folds``: of each as `fold_curves`.
+        ``balance`` of the protocol; ``epoch`` of the weights; ``folds``: of each as `fold_curves`.
     """
     validation = CrossValidation(configuration, dataset, folds, seed=seed)
     validation.load(checkpoint)
     return {
         "balance": folds[0].balance,
+        "epoch": validation.epoch,
         "folds": [
             fold_curves(
                 validation.replicas.probabilities(k, fold.held_out).cpu().numpy(),
@@ -56,7 +57,7 @@ def fold_curves(held_out: np.ndarray, unknown: np.ndarray, *, balance: Balance) 
     """ROC and precision-recall curve of one fold, at most `POINTS` points each.
 
     Precision depends on how many unknown pairs there are, so at 1:1 the two classes weigh alike, as
-    in `model.evaluation.metrics.ranking_metrics`; the ROC curve does not depend on it.
+    in `model.evaluation.metrics.table.ranking_metrics`; the ROC curve does not depend on it.
 
     Args:
         held_out: (H,) scores of held-out associations, higher is more likely.

@@ -12,7 +12,8 @@ from typing import Any
 import optuna
 import plotly.graph_objects as go
 
-from search_spaces.schema import Choice, FloatRange, IntRange, Parameter, SearchSpace
+from search_spaces.parameters import Choice, FloatRange, IntRange, Parameter
+from search_spaces.schema import SearchSpace
 from tuning.ending import Ending
 from tuning.metric import AUC, metric_label
 from tuning.report.importance import optuna_study
@@ -37,12 +38,14 @@ def history(report: Mapping[str, Any]) -> go.Figure:
     judged by what it costs.
     """
     metric = report["metric"]
-    trials = sorted((one for one in report["trials"] if one[metric]), key=lambda one: one["ended"])
+    measured = [one for one in report["trials"] if one[metric]]
+    # Those that run still, or whose driver was killed, have no end: they come last.
+    trials = sorted(measured, key=lambda one: (one["ended"] is None, one["ended"] or 0))
     seconds = _cumulative(trials, "seconds")
     epochs = _cumulative(trials, "epochs")
     best, so_far = [], None
     for one in trials:
-        if one["status"] == Ending.FINISHED:
+        if one["ranked"]:
             so_far = max(so_far or 0, one[metric])
         best.append(so_far)
     figure = go.Figure(
@@ -61,7 +64,7 @@ def history(report: Mapping[str, Any]) -> go.Figure:
         figure.add_scatter(
             x=[seconds[k] for k in inside],
             y=[trials[k][metric] for k in inside],
-            text=[f"{trials[k]['name']}, epoch {trials[k]['epochs']}" for k in inside],
+            text=[_told(trials[k]) for k in inside],
             mode="markers",
             name=status,
             marker={"color": COLOURS.get(status, _OTHER), "size": 9},
@@ -119,16 +122,19 @@ def importance(report: Mapping[str, Any]) -> go.Figure:
 
 
 def parallel_coordinates(report: Mapping[str, Any]) -> go.Figure:
-    """Every full-budget trial as a line over the most important parameters; axes can be brushed.
+    """Every ranked trial as a line over the most important parameters; axes can be brushed.
 
     Drawn here and not by Optuna, whose plot of this kind cannot be brushed.
     """
     study, space, label = _study(report), _space(report), metric_label(report["metric"])
     points = [trial.params for trial in study.trials]
-    order = list(report["importance"]["values"]) if report["importance"] else list(space.search)
+    important = list(report["importance"]["values"]) if report["importance"] else []
+    order = [*important, *(name for name in space.search if name not in important)]
     scores = [trial.value for trial in study.trials]
     dimensions = [
-        _axis(name, space.search[name], [point[name] for point in points]) for name in order[:AXES]
+        _axis(name, space.search[name], [point.get(name) for point in points])
+        for name in order[:AXES]
+        if any(name in point for point in points)
     ]
     figure = go.Figure(
         go.Parcoords(
@@ -144,20 +150,31 @@ def parallel_coordinates(report: Mapping[str, Any]) -> go.Figure:
 
 
 def _axis(name: str, parameter: Parameter, values: Sequence[Any]) -> dict[str, Any]:
-    """An axis of numbers: choices by their place, a logarithmic range by its exponent."""
+    """An axis of numbers: choices by their place, a logarithmic range by its exponent.
+
+    Where a parameter does not apply (None), the line passes below the axis's lowest value.
+    """
+    there = [value for value in values if value is not None]
     if isinstance(parameter, Choice):
-        numbers = [float(parameter.choices.index(value)) for value in values]
+        numbers = [float(parameter.choices.index(value)) for value in there]
         ticks = [float(place) for place in range(len(parameter.choices))]
         texts = [str(choice) for choice in parameter.choices]
         ends = [0.0, len(parameter.choices) - 1.0]
     elif isinstance(parameter, FloatRange) and parameter.log:
-        numbers = [math.log10(value) for value in values]
-        ends = [math.log10(parameter.low), math.log10(parameter.high)]
+        numbers = [math.log10(value) for value in there]
+        ends = [math.log10(end) for end in _ends(parameter, there)]
         ticks = [ends[0] + (ends[1] - ends[0]) * part / 4 for part in range(5)]
         texts = [f"{10**tick:.1g}" for tick in ticks]
     else:
-        axis = {"label": _short(name), "values": list(values)}
-        return {**axis, "range": [parameter.low, parameter.high]}
+        numbers, ends = there, _ends(parameter, there)
+        if len(there) == len(values):
+            return {"label": _short(name), "values": numbers, "range": ends}
+        ticks, texts = list(ends), [f"{end:g}" for end in ends]
+    if len(there) < len(values):
+        below = ends[0] - 0.15 * ((ends[1] - ends[0]) or 1.0)
+        ends, ticks, texts = [below, ends[1]], [below, *ticks], ["–", *texts]
+        following = iter(numbers)
+        numbers = [below if value is None else next(following) for value in values]
     return {
         "label": _short(name),
         "values": numbers,
@@ -165,6 +182,15 @@ def _axis(name: str, parameter: Parameter, values: Sequence[Any]) -> dict[str, A
         "ticktext": texts,
         "range": ends,
     }
+
+
+def _ends(parameter: FloatRange | IntRange, values: Sequence[Any]) -> list[float]:
+    """Both ends of a range; where one is another parameter's value, that of the trials."""
+    low, high = parameter.low, parameter.high
+    return [
+        (min(values, default=1) if isinstance(low, str) else low),
+        (max(values, default=1) if isinstance(high, str) else high),
+    ]
 
 
 def slices(report: Mapping[str, Any]) -> go.Figure:
@@ -175,7 +201,6 @@ def slices(report: Mapping[str, Any]) -> go.Figure:
     from plotly.subplots import make_subplots
 
     study, space, label = _study(report), _space(report), metric_label(report["metric"])
-    scores = [trial.value for trial in study.trials]
     columns = 4
     rows = -(-len(space.search) // columns)
     figure = make_subplots(
@@ -183,7 +208,9 @@ def slices(report: Mapping[str, Any]) -> go.Figure:
     )
     for place, (name, parameter) in enumerate(space.search.items()):
         at = {"row": place // columns + 1, "col": place % columns + 1}
-        values = [trial.params[name] for trial in study.trials]
+        applies = [trial for trial in study.trials if name in trial.params]
+        values = [trial.params[name] for trial in applies]
+        scores = [trial.value for trial in applies]
         axis: dict[str, Any]
         if isinstance(parameter, Choice):
             values = [str(value) for value in values]
@@ -192,10 +219,11 @@ def slices(report: Mapping[str, Any]) -> go.Figure:
             axis["range"] = [-0.4, len(order) - 0.6]  # those that nobody tried too
         elif isinstance(parameter, FloatRange) and parameter.log:
             axis = {"type": "log", "dtick": 1, "exponentformat": "power"}
-            axis["range"] = _padded(math.log10(parameter.low), math.log10(parameter.high))
+            axis["range"] = _padded(*(math.log10(end) for end in _ends(parameter, values)))
         else:
-            axis = {"nticks": 5, "range": _padded(parameter.low, parameter.high)}
-            if isinstance(parameter, IntRange) and parameter.high - parameter.low < 5:
+            low, high = _ends(parameter, values)
+            axis = {"nticks": 5, "range": _padded(low, high)}
+            if isinstance(parameter, IntRange) and high - low < 5:
                 axis["dtick"] = 1
         marker = {"color": "#0072B2", "size": 7, "opacity": 0.6}
         figure.add_scatter(
@@ -214,7 +242,7 @@ def _padded(low: float, high: float) -> list[float]:
 
 
 def rungs(report: Mapping[str, Any]) -> go.Figure:
-    """The curve of every trial, and the epochs at which the scheduler decided."""
+    """The curve of every trial, the winner's chosen epoch, and where the scheduler decided."""
     figure = go.Figure()
     seen = set()
     for one in report["trials"]:
@@ -231,6 +259,16 @@ def rungs(report: Mapping[str, Any]) -> go.Figure:
             marker={"size": 4},
         )
         seen.add(one["status"])
+    winner = report["winner"] or {"name": None}
+    for one in report["trials"]:
+        if one["name"] == winner["name"] and one["chosen"] in one["curve"]["epochs"]:
+            figure.add_scatter(
+                x=[one["chosen"]],
+                y=[one[report["metric"]]],
+                mode="markers",
+                name=f"chosen: {one['name']}, epoch {one['chosen']}",
+                marker={"symbol": "star", "size": 15, "color": BASELINE},
+            )
     for rung in report["rungs"]:
         figure.add_vline(
             x=rung["epoch"], line={"dash": "dot", "color": "#666"}, annotation_text="rung"
@@ -306,10 +344,16 @@ def _baseline_line(figure: go.Figure, report: Mapping[str, Any]) -> None:
         )
 
 
+def _told(trial: Mapping[str, Any]) -> str:
+    """A trial's name, how far it came, and the epoch that was chosen."""
+    text = f"{trial['name']}, {trial['epochs']} epochs"
+    return text if trial["chosen"] is None else f"{text}, chosen {trial['chosen']}"
+
+
 def _study(report: Mapping[str, Any]) -> optuna.Study:
-    """The full-budget trials as Optuna knows them."""
-    finished = [one for one in report["trials"] if one["status"] == Ending.FINISHED]
-    return optuna_study(_space(report), finished, report["metric"])
+    """The ranked trials as Optuna knows them."""
+    ranked = [one for one in report["trials"] if one["ranked"]]
+    return optuna_study(_space(report), ranked, report["metric"])
 
 
 def _space(report: Mapping[str, Any]) -> SearchSpace:

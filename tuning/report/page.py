@@ -21,9 +21,8 @@ from plotly.offline import get_plotlyjs
 from model.data.catalogue import NAMES
 from model.errors import InputError
 from model.evaluation.groups import COLUMNS, protocol_of
-from tuning.ending import Ending
-from tuning.metric import metric_beside, metric_label
-from tuning.record.leaderboard import PUBLISHED
+from model.evaluation.metrics.table import METRICS
+from tuning.metric import AUC, metric_label
 from tuning.report import figures
 
 GROUPS_FILE = "groups.csv"
@@ -67,17 +66,18 @@ def render(report: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
+    environment.filters["shift"] = _shift
     environment.filters["short"] = _short
     environment.filters["when"] = _when
     return environment.get_template("page.html.j2").render(
         report=report,
         label=metric_label(report["metric"]),
-        beside=metric_beside(report["metric"]),
+        others={name: metric_label(name) for name in METRICS if name != report["metric"]},
         figures=_figures(report),
         plotly=get_plotlyjs(),
         versions={name: version(name) for name in _LIBRARIES},
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        finished=sum(one["status"] == Ending.FINISHED for one in report["trials"]),
+        ranked=sum(one["ranked"] for one in report["trials"]),
         seconds=sum(one["seconds"] or 0 for one in report["trials"]),
         epochs=sum(one["epochs"] for one in report["trials"]),
         commands=_commands(report),
@@ -86,10 +86,18 @@ def render(report: Mapping[str, Any]) -> str:
     )
 
 
+def _shift(shift: Mapping[str, float | None]) -> str:
+    """A difference, with its standard error where there is one."""
+    error = shift["standard_error"]
+    return f"{shift['value']:+.4f}" + ("" if error is None else f" ± {error:.4f}")
+
+
 def _figures(report: Mapping[str, Any]) -> dict[str, str]:
     """Each figure that there is something for, as a division of the page."""
-    finished = sum(one["status"] == Ending.FINISHED for one in report["trials"])
-    several, curves = finished > 1, report["curves"] is not None
+    several, curves = (
+        sum(one["ranked"] for one in report["trials"]) > 1,
+        report["curves"] is not None,
+    )
     calibrated = bool((report["calibration"] or {}).get("reliability"))
     drawn: dict[str, tuple[bool, Callable[[Mapping[str, Any]], go.Figure]]] = {
         "history": (any(one[report["metric"]] for one in report["trials"]), figures.history),
@@ -116,6 +124,8 @@ def _commands(report: Mapping[str, Any]) -> list[str]:
     tune = ["mmatune", "tune", report["dataset"], "--protocol", protocol_of(protocol["name"])]
     if protocol["groups"] is not None:
         tune += ["--groups", GROUPS_FILE]
+    if report["metric"] != AUC:
+        tune += ["--metric", report["metric"]]
     for option, value in (
         ("space", report["space"]["name"]),
         ("trials", report["planned_trials"]),
@@ -135,7 +145,7 @@ def _commands(report: Mapping[str, Any]) -> list[str]:
         lines.append(shlex.join(confirm))
     if report["winner"]:
         lines.append("# where the study's record is: its winner again, the same to the last bit")
-        winner = f"{report['study']}/{report['winner']['name'].removesuffix(PUBLISHED)}"
+        winner = f"{report['study']}/{report['winner']['name'].partition(' ')[0]}"
         own = [] if report["dataset"] in NAMES else [report["dataset"]]
         lines.append(shlex.join(["mmatune", "train", *own, "--from-run", winner]))
     return lines

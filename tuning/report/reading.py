@@ -16,9 +16,16 @@ from tuning.ending import Ending
 from tuning.metric import recorded_metric
 from tuning.record.client import mlflow_client
 from tuning.record.fidelity import rank_correlations
-from tuning.record.leaderboard import count_endings, leaderboard_rows
+from tuning.record.identity import study_experiment
+from tuning.record.leaderboard import (
+    chosen_epoch,
+    count_endings,
+    is_ranked,
+    leaderboard_rows,
+    ranking_scores,
+)
 from tuning.record.leaderboard import verdict as development_verdict
-from tuning.record.study_record import runs_of
+from tuning.record.study_record import TRIALS, runs_of
 from tuning.report.importance import importances
 from tuning.report.winner import top_pairs, try_curves
 
@@ -35,7 +42,8 @@ def read_report(
 ) -> dict[str, Any]:
     """Everything the report of a study says.
 
-    The score of a trial, and the values of its curve, have the name of the study's ``metric``.
+    The score of a trial, and the values of its curve, have the name of the study's ``metric``. The
+    score of a ranked trial is the one at the epoch chosen from its curve, ``chosen``.
     What is not there is None, and ``missing`` says why in a sentence per part.
 
     Args:
@@ -46,10 +54,7 @@ def read_report(
         InputError: there is no such study, or it has not got as far as a first trial.
     """
     client = mlflow_client()
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None or "study" not in experiment.tags:
-        hint = "`mmatune study list` shows what there is"
-        raise InputError(f"there is no study {name!r}", where="study", hint=hint)
+    experiment = study_experiment(client, name)
     runs = runs_of(
         client,
         experiment.experiment_id,
@@ -70,7 +75,7 @@ def read_report(
     rows = leaderboard_rows(runs)
     confirmation = _artifact(client, run_id, "confirmation.json")
     missing: dict[str, str] = {}
-    importance = importances(space, finished, metric, missing)
+    importance = importances(space, [one for one in trials if one["ranked"]], metric, missing)
     winner = _winner(rows, confirmation)
     curves = try_curves(name, winner, data, data_dir, dataset, missing) if winner else None
     version, pairs = top_pairs(client, run_id, confirmation, missing)
@@ -83,12 +88,13 @@ def read_report(
         "protocol": _protocol(client, run_id, tags["protocol"]),
         "space": {"name": tags["space"], **space.model_dump(mode="json")},
         "seed": int(tags["seed"]),
+        "start_points": tags.get("start_points"),
         "mmatune_version": tags["mmatune_version"],
         "status": own.data.tags.get("status", "running"),
         "started": own.info.start_time,
         "ended": own.info.end_time,
         "endings": count_endings(runs),
-        "planned_trials": int(own.data.params["trials"]),
+        "planned_trials": int(own.data.tags.get(TRIALS, own.data.params["trials"])),
         "trials": trials,
         "rows": rows,
         "winner": winner,
@@ -124,7 +130,9 @@ def _trials(client: MlflowClient, runs: Sequence[Any], metric: str) -> list[dict
             "name": run.info.run_name,
             "run_id": run.info.run_id,
             "status": run.data.tags.get("status", "running"),
-            metric: run.data.metrics.get(metric),
+            metric: ranking_scores(run).get(metric),
+            "ranked": is_ranked(run),
+            "chosen": chosen_epoch(run) if is_ranked(run) else None,
             "seconds": run.data.metrics.get("seconds"),
             "epochs": max((point.step for point in curve), default=0),
             "ended": run.info.end_time,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,9 @@ def try_curves(
     dataset: AssociationDataset | None,
     missing: dict[str, str],
 ) -> dict[str, Any] | None:
-    """The winner's curves from the checkpoint of its trial; None, and why, where that cannot be."""
+    """The winner's curves from the last checkpoint of its trial, which may be of a later epoch than
+    the chosen one; None, and why, where that cannot be.
+    """
     try:
         study = read_study(name, data, data_dir, dataset)
         candidate = next(one for one in study.candidates if one.name == winner["name"])
@@ -47,14 +50,16 @@ def try_curves(
             found = winner_curves(
                 candidate.configuration, study.dataset, folds, study.seed, Path(path)
             )
+            history = client.get_metric_history(candidate.run_id, AUC)
     except InputError as error:
         missing["curves"] = f"Drawn from the study's data, which could not be had: {error}."
         return None
     mean = sum(fold[AUC] for fold in found["folds"]) / len(found["folds"])
-    if abs(mean - winner[AUC]) > _SAME:
+    recorded = {point.step: point.value for point in history}.get(found["epoch"], math.nan)
+    if not abs(mean - recorded) <= _SAME:
         missing["curves"] = (
-            f"The winner's checkpoint scores an AUC of {mean:.4f}, its run says"
-            f" {winner[AUC]:.4f}: they do not belong together."
+            f"The winner's checkpoint scores an AUC of {mean:.4f}, its run says {recorded:.4f} at"
+            f" epoch {found['epoch']}: they do not belong together."
         )
         return None
     return found
@@ -68,7 +73,8 @@ def top_pairs(
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]] | None]:
     """The study's registered version, and the unknown pairs it ranks first."""
     found_there = client.search_model_versions(f"run_id = '{run_id}'")
-    confirmed = confirmation["model"]["version"] if confirmation else None
+    # The model for use, where the confirmation made one: trained on all associations.
+    confirmed = confirmation and (confirmation.get("refit") or confirmation["model"]["version"])
     versions = sorted(
         found_there, key=lambda one: (int(one.version) == confirmed, int(one.version))
     )

@@ -1,4 +1,4 @@
-"""Whose associations a case-study table of the paper shows: its marks against the data.
+"""Find out whose associations a case-study table of the paper shows, by its marks.
 
 A table names a node and lists others, each marked as known in the data set or not. The marks can be
 checked, for every node of the data and for every shift of the printed labels along the file.
@@ -13,7 +13,7 @@ import numpy as np
 
 from model.data.datasets import AssociationDataset
 
-SHIFTS = range(-5, 6)  # rows of the file between what is printed and what is meant
+SHIFTS = range(-5, 6)  # rows of the file from the printed name to the one that is meant
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Audit:
-    """A claim held against the data.
+    """A claim compared with the data.
 
     Args:
-        of: marks that can be checked; ``missing`` names are not in the data.
+        checked: how many marks can be checked; ``missing`` names are not in the data.
         as_printed: the claim read literally.
         readings: those in which most marks agree, of ``considered`` nodes.
         node_offset: rows of its file from the printed node to the first of the readings.
@@ -52,7 +52,7 @@ class Audit:
     """
 
     claim: Claim
-    of: int
+    checked: int
     missing: tuple[str, ...]
     as_printed: Reading
     readings: tuple[Reading, ...]
@@ -66,7 +66,7 @@ class Audit:
 
         None where no mark-for-mark reading exists, or several nodes have one.
         """
-        if len({one.node for one in self.readings}) > 1 or self.readings[0].agreeing < self.of:
+        if len({one.node for one in self.readings}) > 1 or self.readings[0].agreeing < self.checked:
             return None
         return min(self.readings, key=lambda one: abs(one.shift))
 
@@ -74,8 +74,8 @@ class Audit:
         """What was found, in plain words."""
         printed = self.as_printed
         said = [
-            f"As printed, {self.claim.node}: {printed.agreeing} of {self.of} marks agree with the"
-            " data."
+            f"As printed, {self.claim.node}: {printed.agreeing} of {self.checked} marks agree with"
+            " the data."
         ]
         if self.missing:
             said.append(f"Not in the data at all: {', '.join(self.missing)}.")
@@ -86,7 +86,7 @@ class Audit:
                 else f"with every other name moved {self.corrected.shift:+d} in its file"
             )
             said.append(
-                f"All {self.of} agree for one node only, of {self.considered} tried with up to"
+                f"All {self.checked} agree for one node only, of {self.considered} tried with up to"
                 f" {max(SHIFTS)} rows of shift:"
                 f" {self.corrected.node}, {self.node_offset:+d} from the printed one in its file,"
                 f" {shifted}. The table's labels are wrong."
@@ -122,7 +122,7 @@ def audit(claim: Claim, dataset: AssociationDataset) -> Audit:
     best = tuple(reading for reading in found if reading.agreeing == most)
     return Audit(
         claim=claim,
-        of=len(at),
+        checked=len(at),
         missing=missing,
         as_printed=next(one for one in found if one.node == claim.node and one.shift == 0),
         readings=best,

@@ -1,4 +1,4 @@
-"""Measuring what a table needs: configurations under both protocols, on Ray's workers."""
+"""Train and measure the configurations of a table under both protocols, as Ray tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from model.baselines.registry import BASELINES, score_node_pairs
 from model.data.datasets import AssociationDataset
-from model.evaluation.metrics import METRICS, ranking_metrics
+from model.evaluation.metrics.table import METRICS, ranking_metrics
 from model.evaluation.protocols import PROTOCOLS, development_folds
 from model.network.autoencoder import Configuration
 from tuning.reproduction.targets import DAESTB
@@ -25,7 +25,14 @@ def measure(
     seeds: Sequence[int],
     progress: Callable[[int, int], None],
 ) -> dict[tuple[str, str], list[Folds]]:
-    """By row and protocol: each seed's folds. Call it within a Ray session."""
+    """The metrics of each fold, by row and protocol a list with one entry a seed.
+
+    Call it within a Ray session.
+
+    Args:
+        configurations: by the name of their row.
+        progress: called with how many trainings are done, and how many there are.
+    """
     import ray
 
     there = ray.put(dataset)
@@ -47,7 +54,10 @@ def measure(
 
 
 def measure_daestb(dataset: AssociationDataset, seeds: Sequence[int]) -> list[Folds]:
-    """The baseline like DAESTB, under the protocol of that name; predicted is even log-odds."""
+    """Gradient boosting in the place of DAESTB, under the protocol `daestb`.
+
+    Its scores are log-odds: a pair counts as predicted from 0 on, a probability of one half.
+    """
     results = []
     for seed in seeds:
         folds = []

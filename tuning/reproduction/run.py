@@ -1,4 +1,4 @@
-"""Reproducing one target: measure, put the paper's figures beside it, print and save."""
+"""Reproduce one table or figure: measure, compare with the printed values, print and save."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def reproduce_measured(
 def reproduce_case(
     name: str, dataset: AssociationDataset, epochs: int, folder: Path
 ) -> dict[str, Any]:
-    """Tables 5 to 7: hold the marks against the data, then rank the node's pairs with our model."""
+    """Tables 5 to 7: compare the printed marks with the data, then rank the same pairs."""
     printed = paper_figures()[name]
     title = f"{_title(name)}, {dataset.name}: {printed['title']}"
     sections, cases = [], []
@@ -112,7 +112,10 @@ def reproduce_case(
 def _ranking(
     found: Audit, node: str, dataset: AssociationDataset, epochs: int
 ) -> tuple[pd.DataFrame, float]:
-    """The listed names, meant ones where the labels can be mended, with our rank of each."""
+    """The listed names with our rank of each, and the AUC of our whole ranking of the node.
+
+    Where the labels can be corrected, it is the corrected names that are ranked.
+    """
     protocol = case_study(node)
     (fold,) = development_folds(dataset, protocol, 0)
     probability = train_final(

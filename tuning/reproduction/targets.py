@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.table import METRICS
 from model.network.autoencoder import Configuration
 from tuning.metric import AP, AUC
 

@@ -23,18 +23,15 @@ from pathlib import Path
 from model.baselines.registry import BASELINES, evaluate_baseline
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import Fold
 from model.evaluation.result import Evaluation
 from tuning.home import home
 
 # A score follows from the data and the folds, which are part of the key themselves, from every
-# module of the wing, and from these.
-_WING = "baselines"
-_BESIDE = (
-    *(f"evaluation/{name}.py" for name in ("indicators", "metric", "metrics", "ranked", "ranking")),
-    "network/gip.py",
-)
+# module of these folders, and from one more.
+_FOLDERS = ("baselines", "evaluation/metrics")
+_BESIDE = "network/gip.py"
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
 
 Key = dict[str, str | int]
@@ -101,8 +98,11 @@ class Entry:
 def sources() -> list[Traversable]:
     """The files whose code decides a score, in a fixed order."""
     model = files("model")
-    wing = [file for file in (model / _WING).iterdir() if file.name.endswith(".py")]
-    return [*sorted(wing, key=lambda file: file.name), *(model / name for name in _BESIDE)]
+    found = [model / _BESIDE]
+    for folder in _FOLDERS:
+        modules = [file for file in (model / folder).iterdir() if file.name.endswith(".py")]
+        found += sorted(modules, key=lambda file: file.name)
+    return found
 
 
 @cache

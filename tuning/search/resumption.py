@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
+from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
-from tuning.cluster.shared_storage import open_storage, study_storage
+from tuning.cluster.shared_storage import study_storage
 from tuning.ending import DEFAULT_METRIC, Ending
-from tuning.home import optuna_storage_url, study_folder
-from tuning.plan import DEFAULT_SAMPLER, StudyPlan
+from tuning.home import optuna_storage_url, study_folder, study_path
+from tuning.plan import StudyPlan
 from tuning.record.delivery import KEY
-from tuning.record.study_record import StudyRecord, runs_of
+from tuning.record.identity import PLAN, has_begun, study_experiment
+from tuning.record.study_record import StudyRecord, best_curve, runs_of
+from tuning.starts import Start
 
 if TYPE_CHECKING:
     import optuna
@@ -29,12 +32,12 @@ if TYPE_CHECKING:
 
 # Ray Tune's id of a trial: tag of its run, attribute of Optuna's trial.
 RAY_TRIAL = "ray_trial"
+# How the trial ended, one of `Ending`: attribute of Optuna's trial, to which finished and stopped
+# trials are told alike.
+ENDED = "ended"
 # Attributes of an Optuna trial: the number of the trial that it repeats the suggestion of, and of
 # the one that was told as failed and whose true end it holds.
 AGAIN, RESUMED = "again", "resumed"
-RAY_FOLDER = "ray"  # Ray Tune's, in the study's storage
-_PLAN = "plan.json"
-_BEGUN = "begun"  # in Ray Tune's folder: the search has begun
 _POINT = "point"  # attribute of an Optuna trial: the point that it was enqueued with
 
 
@@ -55,10 +58,14 @@ class Progress:
     Args:
         runs: of the trials, by Ray Tune's id.
         points: of all trials, in the order they were measured.
+        best: the best chosen score of the trials that have ended; None where none has.
+        reports: of the trials that go on, every score by epoch, see `with_reports`.
     """
 
     runs: Mapping[str, str]
     points: tuple[Point, ...]
+    best: float | None = None
+    reports: Mapping[str, Mapping[int, Mapping[str, float]]] = field(default_factory=dict)
 
     @property
     def epochs(self) -> dict[str, int]:
@@ -78,12 +85,15 @@ def save_plan(plan: StudyPlan) -> None:
         "seed": plan.seed,
         "sampler": plan.sampler,
         "metric": plan.metric,
+        "starts": [asdict(start) for start in plan.start_points()],
         "gpus_per_trial": plan.gpus_per_trial,
         "storage": plan.storage,
+        "leak": plan.leak,
+        "time_budget_s": plan.time_budget_s,
     }
-    draft = study_folder(plan.name) / f"{_PLAN}.draft"
+    draft = study_folder(plan.name) / f"{PLAN}.draft"
     draft.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    draft.replace(study_folder(plan.name) / _PLAN)
+    draft.replace(study_folder(plan.name) / PLAN)
 
 
 def read_plan(name: str, dataset: AssociationDataset, address: str | None = None) -> StudyPlan:
@@ -94,66 +104,108 @@ def read_plan(name: str, dataset: AssociationDataset, address: str | None = None
 
     Raises:
         InputError: there is no such study in this home, it never began to search, or the data or
-            the version of mmatune are others.
+            the version of mmatune are others; or what it was asked to do is damaged.
     """
-    path = study_folder(name) / _PLAN
-    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    path = study_path(name) / PLAN
     not_begun = InputError(
         f"there is no study {name!r} to go on with: it never began to search from here",
         where="--resume",
         hint="`mmatune study list` shows what there is; give its name with --name",
     )
-    if document is None:
+    if not path.exists():
         raise not_begun
-    plan = StudyPlan(
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        plan = _plan(name, document, dataset, address)
+        began = {what: str(document[what]) for what in ("data_hash", "mmatune_version")}
+    except (OSError, ValueError, KeyError, TypeError, InputError) as error:
+        raise InputError(
+            f"the study's plan is damaged ({type(error).__name__})",
+            where=str(path),
+            hint="put back a copy of it, or begin a new study",
+        ) from error
+    for what, now in (
+        ("data_hash", dataset.content_hash),
+        ("mmatune_version", plan.tags()["mmatune_version"]),
+    ):
+        if began[what] != now:
+            raise InputError(
+                f"the {what.replace('_', ' ')} is {now[:12]}, the study began with"
+                f" {began[what][:12]}: its scores would not be of one kind",
+                where="--resume",
+                hint="begin a new study",
+            )
+    if not has_begun(study_storage(name, plan.storage)):
+        raise not_begun
+    return plan
+
+
+def _plan(
+    name: str, document: dict[str, Any], dataset: AssociationDataset, address: str | None
+) -> StudyPlan:
+    return StudyPlan(
         name=name,
         dataset=dataset,
         protocol=_protocol(document["protocol"]),
         space_name=document["space_name"],
         space=SearchSpace.model_validate(document["space"]),
-        trials=document["trials"],
-        seed=document["seed"],
-        # Earlier versions wrote neither.
-        sampler=document.get("sampler", DEFAULT_SAMPLER),
+        trials=int(document["trials"]),
+        seed=int(document["seed"]),
+        # Earlier versions wrote neither, and had no other.
+        sampler=document.get("sampler", "tpe"),
         metric=document.get("metric", DEFAULT_METRIC),
+        starts=tuple(Start(**one) for one in document["starts"]) if "starts" in document else None,
         gpus_per_trial=document["gpus_per_trial"],
         address=address,
         storage=document["storage"],
+        leak=document.get("leak", ""),
+        time_budget_s=document.get("time_budget_s"),
     )
-    for what, now in (
-        ("data_hash", dataset.content_hash),
-        ("mmatune_version", plan.tags()["mmatune_version"]),
-    ):
-        if document[what] != now:
-            raise InputError(
-                f"the {what.replace('_', ' ')} is {now[:12]}, the study began with"
-                f" {document[what][:12]}: its scores would not be of one kind",
-                where="--resume",
-                hint="begin a new study",
-            )
-    if not _has_begun(study_storage(name, plan.storage)):
-        raise not_begun
-    return plan
+
+
+def changed(plan: StudyPlan, trials: int | None, time_budget_s: float | None) -> StudyPlan:
+    """The plan of a study that goes on, with what may be asked for anew.
+
+    Args:
+        trials: how many it is to have in all; None for as many as it was to have.
+        time_budget_s: for what is left of the search; None for that of before.
+
+    Raises:
+        InputError: that are fewer trials than it was to have.
+    """
+    if trials is not None and trials < plan.trials:
+        raise InputError(
+            f"the study {plan.name!r} is to have {plan.trials} trials already",
+            where="--trials",
+            hint="give a larger number, all trials of before included, or leave it out",
+        )
+    if time_budget_s is None:
+        time_budget_s = plan.time_budget_s
+    return replace(plan, trials=trials or plan.trials, time_budget_s=time_budget_s)
 
 
 def reopen(client: MlflowClient, plan: StudyPlan) -> tuple[StudyRecord, Progress]:
     """The study's record, open again, and how far it came. MLflow must know all of it.
 
     Raises:
-        InputError: MLflow has no such study, or it is finished.
+        InputError: MLflow has no such study, or it is finished and has all its trials.
     """
-    experiment = client.get_experiment_by_name(plan.name)
-    if experiment is None:
+    if client.get_experiment_by_name(plan.name) is None:
         raise InputError(
             f"MLflow knows no study {plan.name!r}",
             where="MLFLOW_TRACKING_URI",
             hint="set it to what it was when the study began",
         )
+    experiment = study_experiment(client, plan.name, "--resume")
     runs = runs_of(client, experiment.experiment_id)
     (own,) = (run for run in runs if run.data.tags.get("kind") == "study")
-    if own.data.tags.get("status") == Ending.FINISHED.value:
-        raise InputError(f"the study {plan.name!r} is finished", where="--resume")
     trials = {run.data.tags[RAY_TRIAL]: run for run in runs if RAY_TRIAL in run.data.tags}
+    if own.data.tags.get("status") == Ending.FINISHED.value and len(trials) >= plan.trials:
+        raise InputError(
+            f"the study {plan.name!r} is finished, with {len(trials)} trials",
+            where="--resume",
+            hint="it goes on if you ask for more with --trials",
+        )
     points = [
         Point(trial, point.step, point.value, point.timestamp)
         for trial, run in trials.items()
@@ -163,11 +215,37 @@ def reopen(client: MlflowClient, plan: StudyPlan) -> tuple[StudyRecord, Progress
     return record, Progress(
         {trial: run.data.tags[KEY] for trial, run in trials.items()},
         tuple(sorted(points, key=lambda point: (point.time, point.epoch))),
+        best=own.data.metrics.get(best_curve(plan.metric)),
     )
 
 
-def tracked_trials(folder: str) -> set[str]:
-    """Trials in Ray Tune's last snapshot of a search, by its id; none if it wrote none.
+def with_reports(
+    client: MlflowClient, experiment_id: str, progress: Progress, trials: Collection[str]
+) -> Progress:
+    """The progress with all that is recorded of some trials: those that go on.
+
+    The epoch that is chosen at their end may be one from before the fault, and every metric at it
+    is recorded then. A request for each metric of each trial: of trials that have ended none is
+    needed.
+    """
+    names = [name for metric in METRICS for name in (metric, f"{metric}_sd")]
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for run in runs_of(client, experiment_id, "tags.kind = 'trial'"):
+        trial = run.data.tags.get(RAY_TRIAL)
+        if trial not in trials:
+            continue
+        of_trial = found.setdefault(trial, {})
+        for name in names:
+            if name in run.data.metrics:
+                for point in client.get_metric_history(run.info.run_id, name):
+                    of_trial.setdefault(point.step, {})[name] = point.value
+    return replace(progress, reports=found)
+
+
+def tracked_trials(folder: str) -> dict[str, bool]:
+    """Whether each trial in Ray Tune's last snapshot of a search has ended, by its id.
+
+    There are none if no snapshot was written.
 
     Args:
         folder: of the search in the study's storage, a path or an address.
@@ -175,9 +253,10 @@ def tracked_trials(folder: str) -> set[str]:
     from ray.tune import ExperimentAnalysis
 
     try:
-        return {trial.trial_id for trial in ExperimentAnalysis(folder).trials}
+        trials = ExperimentAnalysis(folder).trials
     except ValueError:  # there is no snapshot
-        return set()
+        return {}
+    return {trial.trial_id: trial.is_finished() for trial in trials}
 
 
 def requeue_untracked_trials(
@@ -205,7 +284,8 @@ def requeue_untracked_trials(
     trials = suggestions.get_trials(deepcopy=False)
     repeated = {trial.user_attrs.get(AGAIN) for trial in trials}
     for trial in trials:
-        is_open = trial.state in (TrialState.RUNNING, TrialState.FAIL)
+        failed = trial.user_attrs.get(ENDED) == Ending.FAILED  # a diverged one too
+        is_open = failed or trial.state in (TrialState.RUNNING, TrialState.FAIL)
         is_tracked = trial.user_attrs.get(RAY_TRIAL) in tracked
         if not is_open or is_tracked or trial.number in repeated:
             continue
@@ -214,9 +294,10 @@ def requeue_untracked_trials(
         # The driver may have died before Optuna had suggested all of an enqueued point.
         point = {**trial.user_attrs.get(_POINT, {}), **trial.params}
         enqueue(suggestions, point, **{AGAIN: trial.number})
-    return Progress(
-        {trial_id: run for trial_id, run in progress.runs.items() if trial_id in tracked},
-        tuple(point for point in progress.points if point.ray_trial in tracked),
+    return replace(
+        progress,
+        runs={trial_id: run for trial_id, run in progress.runs.items() if trial_id in tracked},
+        points=tuple(point for point in progress.points if point.ray_trial in tracked),
     )
 
 
@@ -234,25 +315,6 @@ def number_suggested(study: optuna.Study) -> int:
         trial.state is not TrialState.WAITING and RESUMED not in trial.user_attrs
         for trial in trials
     )
-
-
-def mark_begun(storage: str) -> None:
-    """Note in the study's storage that the search has begun: from here on it can be resumed."""
-    filesystem, root = open_storage(storage)
-    filesystem.create_dir(f"{root}/{RAY_FOLDER}", recursive=True)
-    with filesystem.open_output_stream(f"{root}/{RAY_FOLDER}/{_BEGUN}"):
-        pass
-
-
-def _has_begun(storage: str) -> bool:
-    from pyarrow.fs import FileType
-
-    try:
-        filesystem, root = open_storage(storage)
-        (found,) = filesystem.get_file_info([f"{root}/{RAY_FOLDER}/{_BEGUN}"])
-    except OSError as error:
-        raise InputError(f"{storage} does not answer: {error}", where="--storage") from error
-    return bool(found.type == FileType.File)
 
 
 def _protocol(document: dict[str, Any]) -> Protocol:

@@ -41,8 +41,28 @@ def _random(seed: int, space: SearchSpace) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
+def _gp(seed: int, space: SearchSpace) -> BaseSampler:
+    """Optuna's Gaussian process with a length for each parameter; a suggestion takes 0.2 s."""
+    from optuna.samplers import GPSampler
+
+    return GPSampler(
+        seed=seed,
+        n_startup_trials=10,  # random points, until as many trials have ended
+        deterministic_objective=False,  # the same point trained again scores otherwise
+    )
+
+
+def _curve_gp(seed: int, space: SearchSpace) -> BaseSampler:
+    """A Gaussian process that reads the curves of running and stopped trials too."""
+    from tuning.search.curve_gp import CurveGPSampler
+
+    return CurveGPSampler(seed)
+
+
 SAMPLERS: Table[SamplerFactory] = Table(
-    "sampler", "mmatune.samplers", {"tpe": _tpe, "random": _random}
+    "sampler",
+    "mmatune.samplers",
+    {"tpe": _tpe, "random": _random, "gp": _gp, "curve-gp": _curve_gp},
 )
 
 

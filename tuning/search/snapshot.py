@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuning.cluster.shared_storage import open_storage
 from tuning.home import study_folder
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 _FOLDER = "snapshot"
 
@@ -53,3 +58,15 @@ def put_back_snapshot(study: str, folder: str) -> None:
     for path in kept.iterdir():
         with filesystem.open_output_stream(f"{root}/{path.name}") as file:
             file.write(path.read_bytes())
+
+
+def delete_replaced(replaced: list[tuple[FileSystem, str]]) -> None:
+    """Delete the checkpoints that no snapshot names any more, and empty the list.
+
+    Args:
+        replaced: of `keep_replaced_checkpoints`, from before the snapshot that was kept last.
+    """
+    for filesystem, path in replaced:
+        with suppress(OSError):  # a folder that cannot be deleted is in nobody's way
+            filesystem.delete_dir(path)
+    replaced.clear()

@@ -16,6 +16,7 @@ from ray import tune
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Fold
 from search_spaces.schema import SearchSpace
+from tuning.record.out_of_fold import OutOfFoldScores, can_keep
 from tuning.search.watchdog import watchdog
 from tuning.search.worker import worker_device
 
@@ -32,6 +33,8 @@ def run_trial(
 ) -> None:
     """Train, report every ``report_every`` epochs, save a checkpoint at each rung and at the end.
 
+    A checkpoint also holds what the trial scored out of fold, see `OutOfFoldScores`.
+
     Reports ``epoch``, ``full_budget``, ``loss``, the mean and sd over folds of every metric,
     ``seconds`` (wall, since the trial started on this worker), of these
     ``device_seconds`` in training and evaluation and ``setup_seconds`` before the first epoch.
@@ -47,11 +50,16 @@ def run_trial(
 
     device = worker_device()
     configuration = space.configuration(config)
-    validation = CrossValidation(configuration, dataset, folds, seed=seed, device=device)
+    keeps = can_keep(folds)
+    validation = CrossValidation(
+        configuration, dataset, folds, seed=seed, device=device, keep_scores=keeps
+    )
+    scores = OutOfFoldScores()
     checkpoint = tune.get_checkpoint()
     if checkpoint:
         with checkpoint.as_directory() as folder:
             validation.load(Path(folder))
+            scores = OutOfFoldScores.load(Path(folder))
     budget = configuration.training.epochs
     setup, busy = time.perf_counter() - started, 0.0
     with watchdog(hang_timeout_s) as feed:
@@ -61,8 +69,11 @@ def run_trial(
             evaluation = validation.evaluate()
             busy += time.perf_counter() - began
             feed()
+            summary = evaluation.summary()
+            if keeps:
+                scores.add(validation.epoch, summary[metric], validation.out_of_fold())
             metrics: dict[str, Any] = {
-                **evaluation.summary(),
+                **summary,
                 "loss": loss,
                 "epoch": validation.epoch,
                 "full_budget": validation.epoch == budget,
@@ -75,6 +86,8 @@ def run_trial(
                 # Saved before it is reported: a scheduler's stop ends this function in there.
                 with tempfile.TemporaryDirectory() as folder:
                     validation.save(Path(folder))
+                    if keeps:
+                        scores.save(Path(folder))
                     tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
             else:
                 tune.report(metrics)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from model.data.datasets import AssociationDataset
+from model.evaluation.fresh_splits import DevelopmentPart
 from model.evaluation.protocols import Fold
 from model.network.autoencoder import Configuration
 from tuning.cluster.session import Resources
@@ -40,18 +41,21 @@ def train_final(
 
 def train_to_register(
     configuration: Configuration,
-    dataset: AssociationDataset,
+    part: DevelopmentPart,
     folds: Sequence[Fold],
     pairs: np.ndarray,
     seed: int,
     resources: Resources,
 ) -> FinalModel:
-    """The model to register, see `model.training.final.final_model`.
+    """The model to register, see `model.training.final.final_model`."""
+    return _run(_register_task, resources, configuration, part, folds, pairs, seed)
 
-    Args:
-        dataset: without its sealed associations.
-    """
-    return _run(_register_task, resources, configuration, dataset, folds, pairs, seed)
+
+def train_on_everything(
+    measured: FinalModel, dataset: AssociationDataset, resources: Resources
+) -> FinalModel:
+    """The model for use, see `model.training.final.refit`."""
+    return _run(_refit_task, resources, measured, dataset)
 
 
 def _run(task: Callable[..., Result], resources: Resources, *arguments: Any) -> Result:
@@ -91,11 +95,17 @@ def _final_task(
 
 def _register_task(
     configuration: Configuration,
-    dataset: AssociationDataset,
+    part: DevelopmentPart,
     folds: Sequence[Fold],
     pairs: np.ndarray,
     seed: int,
 ) -> FinalModel:
     from model.training.final import final_model
 
-    return final_model(configuration, dataset, folds, pairs, seed=seed, device=worker_device())
+    return final_model(configuration, part, folds, pairs, seed=seed, device=worker_device())
+
+
+def _refit_task(measured: FinalModel, dataset: AssociationDataset) -> FinalModel:
+    from model.training.final import refit
+
+    return refit(measured, dataset, device=worker_device())

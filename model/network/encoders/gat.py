@@ -22,6 +22,19 @@ def _plain(width_in: int, width_out: int) -> nn.Module:
     return layer
 
 
+class _Weights(nn.Module):
+    # Draws as often as PyG does: once to make a linear layer, once more to reset it.
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.lin = nn.Linear(width_in, width_out, bias=False)
+        nn.init.xavier_uniform_(self.lin.weight)
+        self.att_src = nn.Parameter(torch.empty(1, 1, width_out))
+        self.att_dst = nn.Parameter(torch.empty(1, 1, width_out))
+        nn.init.xavier_uniform_(self.att_src[0])
+        nn.init.xavier_uniform_(self.att_dst[0])
+        self.bias = nn.Parameter(torch.zeros(width_out))
+
+
 def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     h = x.linear(parameters["lin.weight"])
     source = (h * parameters["att_src"][:, 0]).sum(dim=2)
@@ -40,4 +53,4 @@ def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     return torch.cat(attended, dim=1) + parameters["bias"][:, None]
 
 
-GAT = EncoderKind(_plain, _batched, needs_block=True)
+GAT = EncoderKind(_plain, _batched, needs_block=True, weights=_Weights)

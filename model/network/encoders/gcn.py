@@ -5,6 +5,7 @@ A node is among its own neighbours and counts in its degree d.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from model.network.encoders.interface import EncoderKind
@@ -18,6 +19,15 @@ def _plain(width_in: int, width_out: int) -> nn.Module:
     return layer
 
 
+class _Weights(nn.Module):
+    # Draws as often as PyG does: once to make a linear layer, once more to reset it.
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.lin = nn.Linear(width_in, width_out, bias=False)
+        nn.init.xavier_uniform_(self.lin.weight)
+        self.bias = nn.Parameter(torch.zeros(width_out))
+
+
 def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     scale = (node_degrees(graph) + 1).rsqrt()
 
@@ -28,4 +38,4 @@ def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     return x.aggregated(averaged, parameters["lin.weight"]) + parameters["bias"][:, None]
 
 
-GCN = EncoderKind(_plain, _batched)
+GCN = EncoderKind(_plain, _batched, weights=_Weights)

@@ -5,6 +5,7 @@ eps is learned. As in the published code there is one linear map where the paper
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from model.network.encoders.interface import EncoderKind
@@ -18,10 +19,19 @@ def _plain(width_in: int, width_out: int) -> nn.Module:
     return layer
 
 
+class _Weights(nn.Module):
+    # Draws as often as PyG does: once to make a linear layer, once more to reset it.
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.nn = nn.Linear(width_in, width_out)
+        self.nn.reset_parameters()
+        self.eps = nn.Parameter(torch.zeros(1))
+
+
 def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     own = (1 + parameters["eps"])[:, :, None]
     summed = x.aggregated(lambda h: h * own + neighbour_sum(graph, h), parameters["nn.weight"])
     return summed + parameters["nn.bias"][:, None]
 
 
-GIN = EncoderKind(_plain, _batched)
+GIN = EncoderKind(_plain, _batched, weights=_Weights)

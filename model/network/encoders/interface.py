@@ -22,8 +22,12 @@ class EncoderKind:
             directions of every visible association, and returns (N, H).
         batched: the same of all replicas, (B, N, H), from that layer's parameters.
         needs_block: whether ``batched`` reads the dense block; large networks then refuse it.
+        weights: from (D, H), a module with the parameters of ``plain``, of the same names, order
+            and initial draws; the batched trainer makes it. None makes the plain layer, with all
+            that it imports.
     """
 
     plain: Callable[[int, int], nn.Module]
     batched: Callable[[Parameters, Nodes, VisibleGraph], Tensor]
     needs_block: bool = False
+    weights: Callable[[int, int], nn.Module] | None = None

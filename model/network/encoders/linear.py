@@ -22,4 +22,4 @@ def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     return x.linear(parameters["linear.weight"]) + parameters["linear.bias"][:, None]
 
 
-LINEAR = EncoderKind(_Linear, _batched)
+LINEAR = EncoderKind(_Linear, _batched, weights=_Linear)

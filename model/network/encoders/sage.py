@@ -18,6 +18,16 @@ def _plain(width_in: int, width_out: int) -> nn.Module:
     return layer
 
 
+class _Weights(nn.Module):
+    # Draws as often as PyG does: once to make a linear layer, once more to reset it.
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.lin_l = nn.Linear(width_in, width_out)
+        self.lin_r = nn.Linear(width_in, width_out, bias=False)
+        self.lin_l.reset_parameters()
+        self.lin_r.reset_parameters()
+
+
 def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     own = x.linear(parameters["lin_r.weight"])
     counts = node_degrees(graph).clamp(min=1)
@@ -25,4 +35,4 @@ def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     return own + summed / counts + parameters["lin_l.bias"][:, None]
 
 
-SAGE = EncoderKind(_plain, _batched)
+SAGE = EncoderKind(_plain, _batched, weights=_Weights)

@@ -34,16 +34,20 @@ class Encoder(nn.Module):
 
     `model.training.batched.encoder` does the same for all replicas.
 
+    Args:
+        weights_only: make layers that hold parameters and have no forward, see `EncoderKind`.
+
     Shapes:
         forward: x (N, F) float, edge_index (2, E) int64 with both directions -> (N, out_dim)
     """
 
-    def __init__(self, config: EncoderConfig, in_dim: int) -> None:
+    def __init__(self, config: EncoderConfig, in_dim: int, *, weights_only: bool = False) -> None:
         super().__init__()
         widths = [in_dim, *[config.hidden_dim] * (config.layers - 1), config.out_dim]
         kind = ENCODERS[config.type]
+        make = (weights_only and kind.weights) or kind.plain
         self.convolutions = nn.ModuleList(
-            kind.plain(width_in, width_out) for width_in, width_out in pairwise(widths)
+            make(width_in, width_out) for width_in, width_out in pairwise(widths)
         )
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(width) if config.norm == "batch" else nn.Identity()

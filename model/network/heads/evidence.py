@@ -12,15 +12,15 @@ from torch import Tensor
 
 from model.data.similarities import Similarities
 from model.network.graph import VisibleGraph
-from model.network.heads.interface import HeadKind
+from model.network.heads.interface import HeadKind, HeadOptions
 
 
 class Evidence:
     """The evidence of one model; its last row is for two nodes of one side, of raw numbers 0."""
 
-    def __init__(self, head: HeadKind, similarities: Similarities) -> None:
+    def __init__(self, head: HeadKind, similarities: Similarities, options: HeadOptions) -> None:
         self.similarities = similarities
-        self.numbers = head.numbers(similarities)
+        self.numbers = head.numbers(similarities, options)
 
     def __call__(self, edge_index: Tensor) -> Tensor:
         """(M * S + 1, K) for an edge index (2, E) with both directions of visible associations."""
@@ -37,8 +37,8 @@ class Evidence:
 class BatchedEvidence:
     """`Evidence` of all replicas."""
 
-    def __init__(self, head: HeadKind, similarities: Similarities) -> None:
-        self.numbers = head.batched_numbers(similarities)
+    def __init__(self, head: HeadKind, similarities: Similarities, options: HeadOptions) -> None:
+        self.numbers = head.batched_numbers(similarities, options)
 
     def __call__(self, graph: VisibleGraph) -> Tensor:
         """(B, M * S + 1, K) for the visible associations."""

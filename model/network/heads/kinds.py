@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
-from model.config import Config
-from model.network.heads.interface import HeadKind
+from model.network.heads.interface import HeadKind, HeadOptions
 from model.network.heads.propagation import PROPAGATION
+from model.network.heads.propagation_gip import PROPAGATION_GIP
 from model.table import Table, a_kind_of
 
 # None is a model without a head.
 HEADS: Table[HeadKind | None] = Table(
-    "head", "mmatune.heads", {"none": None, "propagation": PROPAGATION}
+    "head",
+    "mmatune.heads",
+    {"none": None, "propagation": PROPAGATION, "propagation-gip": PROPAGATION_GIP},
 )
 
 
-class HeadConfig(Config):
+class HeadConfig(HeadOptions):
     """A second opinion on each pair, added to the edge decoder's logit.
 
-    ``propagation`` reads nine numbers of the visible associations; ``none`` is the paper's model.
+    ``propagation`` reads nine numbers of the visible associations, ``propagation-gip`` three more,
+    of association profiles; ``none`` is the paper's model.
     """
 
     type: Annotated[str, a_kind_of(HEADS)] = "none"
-    hidden_dim: int = Field(16, ge=1, description="hidden width of the head's MLP")

@@ -16,23 +16,24 @@ from torch.nn.functional import elu, normalize
 from model.data.similarities import Similarities
 from model.network.batched_layers import linear, two_layers
 from model.network.graph import Parameters, VisibleGraph
-from model.network.heads.interface import HeadKind
+from model.network.heads.interface import HeadKind, HeadOptions
 
 N_NUMBERS = 9
+# Times `HeadOptions.ridge`. A smoother halves the part along an eigenvector whose eigenvalue equals
+# its ridge.
 _RIDGES_M = (1.0, 5.0)
 _RIDGE_S = 0.3
-_NEIGHBOURS = 50
-_NEIGHBOUR_POWER = 4
 
 
 class Propagation:
     """The nine numbers of every pair of one model."""
 
-    def __init__(self, similarities: Similarities) -> None:
-        self.ridge_M = [_ridge(similarities.mirna, ridge) for ridge in _RIDGES_M]
-        self.ridge_S = _ridge(similarities.small_molecule, _RIDGE_S)
-        self.nearest_M = _nearest(similarities.mirna)
-        self.nearest_S = _nearest(similarities.small_molecule)
+    def __init__(self, similarities: Similarities, options: HeadOptions) -> None:
+        mirna, small_molecule = similarities.mirna, similarities.small_molecule
+        self.ridge_M = [_ridge(mirna, options.ridge * ridge) for ridge in _RIDGES_M]
+        self.ridge_S = _ridge(small_molecule, options.ridge * _RIDGE_S)
+        self.nearest_M = _nearest(mirna, options)
+        self.nearest_S = _nearest(small_molecule, options)
 
     def __call__(self, b_MS: Tensor) -> Tensor:
         """(M, S, 9) for the visible associations (M, S), 0 or 1."""
@@ -55,8 +56,8 @@ class Propagation:
 class BatchedPropagation:
     """`Propagation` of all replicas: one product for all replicas and smoothers of a side."""
 
-    def __init__(self, similarities: Similarities) -> None:
-        plain = Propagation(similarities)
+    def __init__(self, similarities: Similarities, options: HeadOptions) -> None:
+        plain = Propagation(similarities, options)
         self.of_mirnas = torch.cat((*plain.ridge_M, plain.nearest_M))
         self.of_small_molecules = torch.cat((plain.ridge_S, plain.nearest_S.T), dim=1)
 
@@ -94,10 +95,10 @@ class PropagationHead(nn.Module):
         forward: numbers (P, 9) -> logits (P,)
     """
 
-    def __init__(self, hidden_dim: int) -> None:
+    def __init__(self, hidden_dim: int, n_numbers: int = N_NUMBERS) -> None:
         super().__init__()
-        self.linear = nn.Linear(N_NUMBERS, 1)
-        self.hidden = nn.Linear(N_NUMBERS, hidden_dim)
+        self.linear = nn.Linear(n_numbers, 1)
+        self.hidden = nn.Linear(n_numbers, hidden_dim)
         self.out = nn.Linear(hidden_dim, 1)
 
     def forward(self, numbers: Tensor) -> Tensor:
@@ -105,11 +106,11 @@ class PropagationHead(nn.Module):
         return logits.squeeze(-1)
 
 
-def _batched(parameters: Parameters, numbers: Tensor) -> Tensor:
+def batched(parameters: Parameters, numbers: Tensor) -> Tensor:
     return linear(parameters, "linear", numbers).squeeze(2) + two_layers(parameters, numbers)
 
 
-PROPAGATION = HeadKind(Propagation, BatchedPropagation, PropagationHead, _batched)
+PROPAGATION = HeadKind(Propagation, BatchedPropagation, PropagationHead, batched)
 
 
 def _ridge(similarity: Tensor, ridge: float) -> Tensor:
@@ -120,16 +121,16 @@ def _ridge(similarity: Tensor, ridge: float) -> Tensor:
     return smoother.to(similarity.dtype)
 
 
-def _nearest(similarity: Tensor) -> Tensor:
-    """(n, n) weights of each node's nearest others: similarity to the 4th power, rows sum to 1.
+def _nearest(similarity: Tensor, options: HeadOptions) -> Tensor:
+    """(n, n) weights of each node's nearest others: similarity to a power, rows sum to 1.
 
     The neighbour-propagation baseline has the same weights, but breaks ties between equally similar
     neighbours by their order. Using that here would change the scores of models on file.
     """
     others = similarity.clone().fill_diagonal_(-torch.inf)
-    k = min(_NEIGHBOURS, len(others) - 1)
+    k = min(options.neighbours, len(others) - 1)
     values, indices = others.topk(k, dim=1)
-    weights = values.clamp(min=0) ** _NEIGHBOUR_POWER
+    weights = values.clamp(min=0) ** options.neighbour_power
     weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1e-12)
     return torch.zeros_like(similarity).scatter(1, indices, weights)
 

@@ -37,6 +37,7 @@ from model.training.batched.precision import DEFAULTS, Precision, products
 from model.training.batched.repeating import RepeatedEpoch
 from model.training.batched.representation import is_dense
 from model.training.batched.sampled_pairs import PairSampler, SampledPairs
+from model.training.seeding import seed_epoch
 
 
 class BatchedTrainer:
@@ -77,7 +78,7 @@ class BatchedTrainer:
         )
         self.features = BatchedFeatures(config.features, similarities)
         head = HEADS[config.head.type]
-        self.evidence = BatchedEvidence(head, similarities) if head else None
+        self.evidence = BatchedEvidence(head, similarities, config.head) if head else None
         self.sampler = PairSampler(config.sampled_pairs, self.associations)
         self.decoder = decoding.PairDecoder(config, self.sides)
         initial, self.statistics = self._initial()
@@ -210,13 +211,12 @@ class BatchedTrainer:
 
     def _initial(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Initial weights and running statistics: those of the plain models of these seeds."""
-        # Not at the top, for it needs PyTorch Geometric: see `model.network.encoders.kinds`.
-        from model.training.plain import seed_epoch
-
         states = []
         for seed in self.seeds:
             seed_epoch(seed, 0)
-            model = MaskedGraphAutoencoder(self.config, self.features.width, self.sides)
+            model = MaskedGraphAutoencoder(
+                self.config, self.features.width, self.sides, weights_only=True
+            )
             states.append((dict(model.named_parameters()), dict(model.named_buffers())))
         parameters, statistics = (
             {
@@ -249,6 +249,9 @@ class BatchedTrainer:
     def _why_not_captured(self) -> str | None:
         if self.device.type != "cuda":
             return "not on CUDA"
+        head = HEADS[self.config.head.type]
+        if head and not head.can_be_captured:
+            return f"the head {self.config.head.type}"
         return None if self.associations.is_dense else "sparse matrices"
 
 

@@ -1,5 +1,6 @@
 """One entry point leads to the generated, the published and the user's own data."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from model.data.catalogue import load, published_dataset
 from model.data.synthetic import demo
 from model.data.user_data import write_user_folder
-from model.errors import InputError
+from model.errors import DataWarning, InputError
 
 
 def test_demo_needs_no_files(tmp_path: Path) -> None:
@@ -19,7 +20,8 @@ def test_a_path_wins_over_the_catalogue_only_when_it_is_one(
 ) -> None:
     write_user_folder(demo(9), tmp_path / "demo")
     monkeypatch.chdir(tmp_path)
-    assert load("demo", tmp_path).content_hash == demo().content_hash
+    with pytest.warns(DataWarning, match=r"not the folder demo - write \./demo"):
+        assert load("demo", tmp_path).content_hash == demo().content_hash
     for path in ("./demo", Path("demo"), tmp_path / "demo"):
         assert load(path, tmp_path).content_hash == demo(9).content_hash
 
@@ -47,3 +49,16 @@ def test_an_unknown_name_is_refused_with_a_suggestion(tmp_path: Path) -> None:
         published_dataset("demo")
     with pytest.raises(InputError, match="'dataset9'"):
         published_dataset("dataset9")
+
+
+def test_a_published_set_in_its_own_place_is_no_surprise(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shared_data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load("dataset2", shared_data)
+    (tmp_path / "dataset2").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(DataWarning, match=r"write \./dataset2 for the folder"):
+        load("dataset2", shared_data)

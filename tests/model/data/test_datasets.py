@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,3 +92,52 @@ def test_every_block_of_a_similarity_is_checked(
             dataclasses.replace(tiny, mirna_similarity=matrix)
         for name in (tiny.mirnas[row], tiny.mirnas[column]):
             assert repr(name) in str(caught.value)
+
+
+class TestMapped:
+    """A float32 similarity that lies on disk."""
+
+    @pytest.fixture
+    def mapped(self, tmp_path: Path) -> AssociationDataset:
+        np.save(tmp_path / "a.npy", np.array([[1, 0.1], [0.1, 1]], dtype=np.float32))
+        similarity = np.load(tmp_path / "a.npy", mmap_mode="r")
+        return AssociationDataset(**(GOOD | {"mirna_similarity": similarity}))
+
+    def test_it_stays_there(self, mapped: AssociationDataset) -> None:
+        """Also in a data set made from another, as a confirmation makes one."""
+        for dataset in (mapped, dataclasses.replace(mapped, associations=[[0, 1, 0], [0, 0, 0]])):
+            assert isinstance(dataset.mirna_similarity.base, np.memmap)
+
+    def test_other_processes_find_the_same_hash(self, mapped: AssociationDataset) -> None:
+        again = pickle.loads(pickle.dumps(mapped))
+        assert again.mirna_similarity.dtype == np.float32
+        assert "content_hash" not in vars(again)
+        assert again.content_hash == mapped.content_hash
+        assert dataclasses.replace(again).content_hash == mapped.content_hash
+
+    def test_it_is_sent_without_a_copy(self, mapped: AssociationDataset) -> None:
+        """Ray puts the buffers of pickle protocol 5 into shared memory, where workers read them."""
+        buffers: list[pickle.PickleBuffer] = []
+        content = pickle.dumps(mapped, protocol=5, buffer_callback=buffers.append)
+        assert any(np.shares_memory(buffer, mapped.mirna_similarity) for buffer in buffers)
+        again = pickle.loads(content, buffers=buffers)
+        assert np.shares_memory(again.mirna_similarity, mapped.mirna_similarity)
+        assert not again.mirna_similarity.flags.writeable
+
+    def test_what_can_still_be_changed_is_copied(self) -> None:
+        given = np.eye(3)
+        view = given[:]
+        view.setflags(write=False)
+        dataset = AssociationDataset(**(GOOD | {"small_molecule_similarity": view}))
+        given[0, 0] = 7
+        assert dataset.small_molecule_similarity[0, 0] == 1
+
+
+def test_asymmetry_is_counted_and_the_largest_shown(tiny: AssociationDataset) -> None:
+    matrix = np.array(tiny.mirna_similarity)
+    matrix[8, 2] += 0.01
+    matrix[1, 9] += 0.5
+    matrix[3, 4] += 0.02
+    with pytest.raises(InputError, match="3 pairs differ, these by most") as caught:
+        dataclasses.replace(tiny, mirna_similarity=matrix)
+    assert f"{tiny.mirnas[1]!r} to {tiny.mirnas[9]!r}" in caught.value.message

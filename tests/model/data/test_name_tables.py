@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from model.data.readers import read_name_table
+from model.data.name_tables import read_name_table
 from model.errors import InputError
 
 
@@ -48,7 +48,7 @@ def _sheet(rows: list[list[object]], path: Path) -> Path:
 
 def test_names_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     table = _sheet([["b", 2], ["a", 1], ["c", 3]], tmp_path / "names.xlsx")
-    assert read_name_table(table, kind="miRNA", name_first=True) == ["a", "b", "c"]
+    assert read_name_table(table, kind="miRNA", name_first=True, is_sound=True) == ["a", "b", "c"]
 
 
 BAD_NAME_TABLES = {
@@ -69,7 +69,7 @@ def test_bad_name_table_is_refused_with_its_place_and_value(case: str, tmp_path:
     rows, place, value = BAD_NAME_TABLES[case]
     path = _sheet(rows, tmp_path / "names.xlsx")
     with pytest.raises(InputError) as raised:
-        read_name_table(path, kind="miRNA", name_first=True)
+        read_name_table(path, kind="miRNA", name_first=True, is_sound=True)
     assert raised.value.where == f"{path}, {place}"
     assert value in raised.value.message
 
@@ -91,4 +91,56 @@ def test_a_reader_that_panics_is_an_input_error(
 
         monkeypatch.setattr("python_calamine.CalamineWorkbook", Workbook)
         with pytest.raises(expected):
+            read_name_table(path, kind="miRNA", name_first=True, is_sound=True)
+
+
+class TestDangerous:
+    """Files that the reader cannot survive are read in a process of its own, with a limit."""
+
+    def _stray(self, path: Path, cell: str) -> Path:
+        _sheet([["a", 1], ["b", 2]], path)
+        with zipfile.ZipFile(path) as archive:
+            parts = {name: archive.read(name).decode() for name in archive.namelist()}
+        sheet = "xl/worksheets/sheet1.xml"
+        row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        far = f'<row r="{row}"><c r="{cell}"><v>1</v></c></row></sheetData>'
+        parts[sheet] = parts[sheet].replace("</sheetData>", far)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in parts.items():
+                archive.writestr(name, text)
+        return path
+
+    @pytest.mark.heavy
+    @pytest.mark.parametrize("cell", ["XFD1048576", "ZZ100000"])
+    def test_a_stray_cell_is_one_line(self, cell: str, tmp_path: Path) -> None:
+        """It asks for 549 GB, or for 3 GB and most of a minute."""
+        path = self._stray(tmp_path / "names.xlsx", cell)
+        with pytest.raises(InputError, match="within 1 GiB of memory") as raised:
             read_name_table(path, kind="miRNA", name_first=True)
+        assert raised.value.where == str(path)
+        assert "far from the table" in raised.value.hint
+
+    @pytest.mark.heavy
+    def test_a_damaged_xls_is_one_line(self, shared_data: Path, tmp_path: Path) -> None:
+        """Its chain of sectors has no end: 17 GB until the system kills the reader."""
+        content = bytearray(next((shared_data / "dataset2").glob("SM*.xls")).read_bytes())
+        content[512:1024] = bytes(512)
+        path = tmp_path / "names.xls"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="within 1 GiB of memory") as raised:
+            read_name_table(path, kind="miRNA", name_first=False)
+        assert raised.value.where == str(path)
+
+    @pytest.mark.heavy
+    def test_a_sound_table_reads_as_in_this_process(self, shared_data: Path) -> None:
+        for path in sorted((shared_data / "dataset2").glob("*.xls")):
+            here, elsewhere = (
+                read_name_table(path, kind="miRNA", name_first=False, is_sound=is_sound)
+                for is_sound in (True, False)
+            )
+            assert here == elsewhere
+
+    def test_rows_of_empty_cells_at_the_end_are_passed_over(self, tmp_path: Path) -> None:
+        path = _sheet([["a", 1], ["b", 2], ["", ""], ["", ""]], tmp_path / "names.xlsx")
+        names = read_name_table(path, kind="miRNA", name_first=True, is_sound=True)
+        assert names == ["a", "b"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.data.name_tables import read_name_table
 from model.data.names import mature_name, twin_groups
-from model.data.readers import read_name_table
 from model.data.upstream import (
     PUBLISHED,
     blob_id,
@@ -71,7 +71,10 @@ def test_both_data_sets_name_the_same_associations(shared_data: Path) -> None:
 
 def test_dataset2s_twins(shared_data: Path) -> None:
     names = read_name_table(
-        shared_data / "dataset2" / DATASET2.mirna_names.name, kind="miRNA", name_first=False
+        shared_data / "dataset2" / DATASET2.mirna_names.name,
+        kind="miRNA",
+        name_first=False,
+        is_sound=True,
     )
     groups = twin_groups(names)
     assert len(groups) == 31

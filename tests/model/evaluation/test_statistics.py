@@ -5,13 +5,15 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from model.evaluation.metrics import ranking_metrics
+from model.evaluation.metrics.interface import Metric
+from model.evaluation.metrics.table import METRICS, ranking_metrics
 from model.evaluation.statistics import (
     _auc_and_ap,
-    bootstrap_intervals,
+    bootstrap,
     corrected_resampled_t_test,
     corrected_standard_error,
     holm,
+    interval,
 )
 
 
@@ -99,10 +101,9 @@ def test_the_bootstrap_covers_the_true_auc() -> None:
     covered = []
     for seed in range(200):
         held_out, unknown = rng.normal(1, 1, 40), rng.normal(0, 1, 200)
-        low, high = bootstrap_intervals(held_out, unknown, np.arange(40), resamples=200, seed=seed)[
-            "auc"
-        ]
-        covered.append(low < truth < high)
+        drawn = bootstrap(held_out, unknown, np.arange(40), resamples=200, seed=seed)["auc"]
+        found = interval(0.5, drawn)
+        covered.append(found.low < truth < found.high)
     assert 0.88 < np.mean(covered) < 0.99  # binomial sd of 0.95 is 0.015
 
 
@@ -128,15 +129,76 @@ def test_the_bootstrap_is_around_the_score(balance: str) -> None:
     rng = np.random.default_rng(4)
     held_out, unknown = rng.normal(1, 1, 30), rng.normal(0, 1, 300)
     point = ranking_metrics(held_out, unknown, balance=balance)
-    alone = bootstrap_intervals(held_out, unknown, np.arange(30), balance=balance, resamples=300)
-    for name, (low, high) in alone.items():
-        assert low < point[name] < high
-        assert high - low < 0.4
+    alone = bootstrap(held_out, unknown, np.arange(30), balance=balance, resamples=300)
+    assert list(alone) == ["auc", "ap"]
+    for name, drawn in alone.items():
+        found = interval(point[name], drawn)
+        assert found.low < found.value < found.high
+        assert found.high - found.low < 0.4
     # Ten copies of three associations are three pieces of evidence, not thirty.
-    twins = bootstrap_intervals(
-        np.repeat(held_out[:3], 10), unknown, np.repeat(range(3), 10), resamples=300
-    )["auc"]
-    single = bootstrap_intervals(
-        np.repeat(held_out[:3], 10), unknown, np.arange(30), resamples=300
-    )["auc"]
-    assert twins[1] - twins[0] > 2 * (single[1] - single[0])
+    few = np.repeat(held_out[:3], 10), unknown
+    twins, single = (
+        bootstrap(*few, groups, resamples=300)["auc"].std()
+        for groups in (np.repeat(range(3), 10), np.arange(30))
+    )
+    assert twins > 2 * single
+
+
+def test_any_metric_of_the_table_is_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its plain definition; one that needs a threshold has no value without one."""
+    rng = np.random.default_rng(6)
+    held_out, unknown = rng.normal(1, 1, 30).round(1), rng.normal(0, 1, 300).round(1)
+    pairs = np.zeros((2, 30)), np.zeros((2, 300))
+    looks = Metric(
+        meaning="",
+        label="",
+        plain=lambda fold: METRICS["auc"].plain(fold) + fold.pairs[0].shape[1],
+        needs_pairs=True,
+    )
+    table = {**METRICS, "again": METRICS["ap"], "looks": looks}
+    monkeypatch.setattr("model.evaluation.statistics.METRICS", table)
+    names = ("auc", "ap", "again", "looks", "acc")
+    drawn = bootstrap(held_out, unknown, np.arange(30), pairs=pairs, metrics=names, resamples=50)
+    assert drawn.keys() == {"auc", "ap", "again", "looks"}
+    assert drawn["again"] == pytest.approx(drawn["ap"])
+    assert drawn["looks"] == pytest.approx(drawn["auc"] + 30)
+    without = bootstrap(held_out, unknown, np.arange(30), metrics=names, resamples=1)
+    assert "looks" not in without
+
+
+def test_the_bootstrap_of_two_models_is_paired() -> None:
+    """What is hard for both counts in neither's favour: the difference is far less uncertain."""
+    rng = np.random.default_rng(7)
+    held_out, unknown = rng.normal(1, 1, 60), rng.normal(0, 1, 300)
+    better = held_out + 0.1 + rng.normal(0, 0.01, 60)
+    first, second = (
+        bootstrap(scores, unknown, np.arange(60), resamples=500)["auc"]
+        for scores in (better, held_out)
+    )
+    assert (first - second).std() < 0.2 * np.hypot(first.std(), second.std())
+    found = interval(0.0, first - second)
+    assert found.low > 0
+    # Against themselves there is nothing, in no resample.
+    again = bootstrap(held_out, unknown, np.arange(60), resamples=500)["auc"]
+    assert np.array_equal(second, again)
+
+
+@pytest.mark.heavy
+def test_the_paired_interval_covers_no_difference() -> None:
+    """Two models that are equally good, and alike."""
+    rng = np.random.default_rng(8)
+    covered = []
+    for _ in range(200):
+        held_out, unknown = rng.normal(1, 1, 40), rng.normal(0, 1, 200)
+        drawn = [
+            bootstrap(
+                held_out + rng.normal(0, 0.5, 40),
+                unknown + rng.normal(0, 0.5, 200),
+                np.arange(40),
+                resamples=200,
+            )["auc"]
+            for _ in range(2)
+        ]
+        found = interval(0.0, drawn[0] - drawn[1])
+        covered.append(found.low < 0 < found.high)
+    assert 0.88 < np.mean(covered) < 0.99  # binomial sd of 0.95 is 0.015

@@ -10,6 +10,7 @@ from model.data.similarities import Similarities
 from model.errors import InputError
 from model.network.features import FeatureConfig, NodeFeatures
 from model.network.heads.evidence import Evidence, evidence_rows
+from model.network.heads.interface import HeadOptions
 from model.network.heads.propagation import PROPAGATION
 
 NONE = torch.empty((2, 0), dtype=torch.long)
@@ -100,7 +101,7 @@ def test_evidence_is_nine_formulas_standardised_over_unknown_pairs(
         numbers[:, j, 8] = np.log1p(a_MS[:, j].sum())
     unknown = numbers[a_MS == 0]
     expected = (numbers - unknown.mean(axis=0)) / unknown.std(axis=0)
-    evidence = Evidence(PROPAGATION, Similarities.of(tiny))(edges(tiny)).numpy()
+    evidence = Evidence(PROPAGATION, Similarities.of(tiny), HeadOptions())(edges(tiny)).numpy()
     assert np.allclose(evidence[:-1].reshape(12, 6, 9), expected, atol=1e-3)
     assert np.allclose(evidence[-1], -unknown.mean(axis=0) / unknown.std(axis=0), atol=1e-3)
 

@@ -15,7 +15,7 @@ from model.evaluation.fresh_splits import development_part
 from model.evaluation.protocols import HONEST, development_folds, development_pairs, sealed_fold
 from model.network.autoencoder import Configuration
 from model.training.checkpoint import CHECKPOINT, checkpoint, load_checkpoint
-from model.training.final import FinalModel, final_model
+from model.training.final import FinalModel, final_model, refit, to_hand_out
 from model.training.replicas import Replicas
 from tests.model.options import SMALL
 
@@ -30,7 +30,7 @@ CONFIG = Configuration.from_dotted(
 def final(tiny: AssociationDataset) -> FinalModel:
     part = development_part(tiny, HONEST, 0)
     folds = development_folds(tiny, HONEST, 0)
-    return final_model(CONFIG, part.dataset, folds, development_pairs(tiny, HONEST, 0), seed=3)
+    return final_model(CONFIG, part, folds, development_pairs(tiny, HONEST, 0), seed=3)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_it_gives_the_probabilities_it_was_registered_with(
 ) -> None:
     read = load_checkpoint(file)
     assert np.array_equal(read.probabilities(), final.probability)
-    assert read.config == CONFIG
+    assert read.config == to_hand_out(CONFIG) == final.config
     assert (read.mirnas, read.small_molecules) == (tiny.mirnas, tiny.small_molecules)
     assert (read.dataset, read.data_hash) == (tiny.name, tiny.content_hash)
     assert read.calibration == final.calibration
@@ -56,7 +56,7 @@ def test_it_is_the_whole_training_state(
 ) -> None:
     """Three epochs more from the file are those of a training that was never written down."""
     read = load_checkpoint(file).replicas
-    whole = Replicas(CONFIG, final.similarities, [final.train_pairs], [final.seed])
+    whole = Replicas(final.config, final.similarities, [final.train_pairs], [final.seed])
     whole.train(CONFIG.training.epochs)
     assert read.train(3) == whole.train(3)
     assert np.array_equal(read.every_pair(0), whole.every_pair(0))
@@ -67,6 +67,17 @@ def test_the_sealed_part_is_not_in_it(file: Path, tiny: AssociationDataset) -> N
     trained_on = set(map(tuple, load_checkpoint(file).train_pairs.tolist()))
     assert trained_on
     assert not trained_on & set(map(tuple, sealed.T.tolist()))
+
+
+def test_a_model_trained_on_everything_reads_back_too(
+    final: FinalModel, tiny: AssociationDataset, tmp_path: Path
+) -> None:
+    path = tmp_path / CHECKPOINT
+    made = refit(final, tiny)
+    path.write_bytes(checkpoint(made, tiny))
+    read = load_checkpoint(path)
+    assert np.array_equal(read.train_pairs, tiny.association_pairs)
+    assert np.array_equal(read.probabilities(), made.probability)
 
 
 ALONE = """

@@ -8,7 +8,7 @@ import model.training.batched.decoding
 import model.training.batched.representation
 from model.data.datasets import AssociationDataset
 from model.data.similarities import Similarities, factors
-from model.evaluation.metrics import ranking_metrics
+from model.evaluation.metrics.table import ranking_metrics
 from model.training.batched.trainer import BatchedTrainer
 from model.training.large_ranking import is_known, sample_unknown, sampled_auc, top_unknown
 from tests.contracts.checks import check_large_is_refused, check_sparse_trains_as_dense

@@ -10,7 +10,7 @@ import torch
 from model.data.catalogue import load
 from model.data.datasets import AssociationDataset
 from model.data.similarities import Similarities
-from model.evaluation.metrics import ranking_metrics
+from model.evaluation.metrics.table import ranking_metrics
 from model.evaluation.protocols import HONEST, Fold, development_folds
 from model.network.autoencoder import Configuration
 from model.training.batched import precision

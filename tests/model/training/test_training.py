@@ -1,10 +1,13 @@
 """Training: it learns, repeats, resumes exactly, and held-out associations cannot reach it."""
 
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from model.data.datasets import AssociationDataset
 from model.data.similarities import Similarities
@@ -15,6 +18,7 @@ from model.training.batched.trainer import BatchedTrainer
 from model.training.cross_validation import CrossValidation, fold_seed
 from model.training.final import final_probabilities
 from model.training.plain import Trainer
+from model.training.replicas import CHECKPOINT
 from tests.model.options import VARIANTS, configuration
 
 
@@ -90,6 +94,34 @@ def test_a_checkpoint_of_another_configuration_is_refused(
     other = CrossValidation(configuration(**{"mask.rate": 0.5}), tiny, folds, seed=1)
     with pytest.raises(ValueError, match="another configuration"):
         other.load(tmp_path)
+
+
+def test_a_checkpoint_does_not_depend_on_how_many_epochs_were_to_come(
+    tiny: AssociationDataset, tmp_path: object
+) -> None:
+    folds = development_folds(tiny, HONEST, seed=0)
+    first = CrossValidation(configuration(), tiny, folds, seed=1)
+    first.train(3)
+    first.save(tmp_path)
+    second = CrossValidation(configuration(**{"training.epochs": 2}), tiny, folds, seed=1)
+    second.load(tmp_path)
+    assert second.epoch == 3
+    assert second.evaluate() == first.evaluate()
+
+
+def test_a_checkpoint_from_before_a_setting_existed_goes_on(
+    tiny: AssociationDataset, tmp_path: Path
+) -> None:
+    folds = development_folds(tiny, HONEST, seed=0)
+    first = CrossValidation(configuration(), tiny, folds, seed=1)
+    first.train(2)
+    older = {name: value for name, value in first.config.dotted().items() if name != "head.ridge"}
+    state = first.replicas.trainer.state()
+    metadata = {"epoch": "2", "config": json.dumps(older)}
+    save_file(state, tmp_path / CHECKPOINT, metadata=metadata)
+    second = CrossValidation(configuration(), tiny, folds, seed=1)
+    second.load(tmp_path)
+    assert second.evaluate() == first.evaluate()
 
 
 def test_an_ensemble_averages_models_of_different_seeds(

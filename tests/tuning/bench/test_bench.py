@@ -1,7 +1,6 @@
 """Benchmarks measure what they say, in turn, and print one document."""
 
 import json
-import math
 import os
 from pathlib import Path
 
@@ -67,52 +66,6 @@ def test_bench_trial_reports_every_figure_per_epoch_and_fold(
     assert result["ratios"]["5 folds / 1 fold"] == pytest.approx(expected)
 
 
-def test_a_search_counts_compute_and_takes_full_budget_trials_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Without training: a trial costs one second; the best scores are stopped before their end."""
-    from tuning.bench import search
-
-    results = iter(
-        [
-            {"auc": 0.7, "full_budget": True, "epoch": 60},
-            {"auc": 0.99, "full_budget": False, "epoch": 60, "done": True},
-            {"auc": 0.8, "full_budget": True, "epoch": 60},
-            {"auc": 0.75, "full_budget": True, "epoch": 60},
-        ]
-    )
-    monkeypatch.setattr(search, "_train", lambda *arguments: (next(results), 1.0))
-    points = search.run_search(search.PRODUCT, demo(), load_space("paper"), 3.5, seed=0)
-    assert points == [search.Progress(float(k + 1), best) for k, best in enumerate(BESTS)]
-
-
-BESTS = [0.7, 0.7, 0.8, 0.8]
-
-
-def test_the_share_of_compute_is_infinite_where_random_search_was_never_reached() -> None:
-    from tuning.bench.search import Progress, _share
-
-    random = [Progress(5.0, 0.7), Progress(10.0, 0.8)]
-    assert _share([Progress(1.0, 0.6), Progress(2.0, 0.81)], random) == 0.2
-    assert _share([Progress(9.0, 0.79)], random) == math.inf
-
-
-@pytest.mark.heavy
-def test_searches_train_stop_and_are_compared_at_the_same_compute() -> None:
-    """One real search of the product's strategy: ASHA stops some, others reach their budget."""
-    from tuning.bench.search import PRODUCT, run_search
-
-    space = load_space("paper").model_copy(
-        update={
-            "fixed": {"training.epochs": 40, "encoder.layers": 1},
-            "schedule": Schedule(report_every=10, first_rung=20),
-        }
-    )
-    points = run_search(PRODUCT, demo(), space, budget=6.0, seed=0)
-    assert points[-1].seconds >= 6.0 > points[-2].seconds
-    assert 0.5 < points[-1].best < 1
-
-
 @pytest.mark.ray
 def test_a_study_is_measured_and_leaves_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch
@@ -153,21 +106,3 @@ def test_scale_measures_each_size_both_ways() -> None:
     assert 0 < figures["its standard error"] < 0.01
     assert 0.2 < figures["peak memory"] < 8
     assert list(result["ratios"]) == ["10,000 associations, 1,000 nodes: sparse / dense"]
-
-
-def test_the_summary_has_what_luck_alone_would_reach() -> None:
-    """Three seeds of made-up searches: random search of one seed against that of another."""
-    from tuning.bench.search import PRODUCT, RANDOM, STRATEGIES, Progress, _summary
-
-    slow = [Progress(5.0, 0.7), Progress(10.0, 0.8)]
-    quick = [Progress(1.0, 0.8), Progress(10.0, 0.8)]
-    runs = {(one.name, seed): slow for one in STRATEGIES for seed in range(3)}
-    runs |= {(PRODUCT.name, seed): quick for seed in range(3)} | {(RANDOM.name, 2): quick}
-    result = _summary(runs, range(3))
-    of = {name.partition(":")[0]: value for name, value in result["ratios"].items()}
-    assert of["TPE + ASHA"] == 0.1
-    assert of["TPE"] == 1.0
-    # 0, 1 against each other and against 2 take all of it, 2 against either a tenth.
-    assert of["random, another seed"] == 1.0
-    figures = {figure["name"]: figure["value"] for figure in result["figures"]}
-    assert figures["random, another seed: reached random"] == 6

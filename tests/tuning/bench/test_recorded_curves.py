@@ -27,7 +27,8 @@ def test_shipped_curves_are_whole_and_of_points_of_the_default_space(name: str) 
     assert (np.diff(curves.epochs) > 0).all()
     space = load_space("full")
     for point in curves.points:
-        assert all(space.search[key].contains(value) for key, value in point.items())
+        values = space.settings(point)
+        assert all(space.search[key].contains(value, values) for key, value in point.items())
         space.configuration({**point, "training.epochs": int(curves.epochs[-1])})
 
 

@@ -164,14 +164,22 @@ def test_with_many_gpus_weak_trials_pass_rungs_that_nobody_has_filled() -> None:
     assert together.spending[TRAINING] > alone.spending[TRAINING]
 
 
-def test_time_to_a_score_counts_full_budgets_only() -> None:
-    good = Curve((60, 120), (0.99, 0.7), (10.0, 10.0), 0.1)
+def test_time_to_a_score_counts_the_chosen_score_of_trials_that_have_ended() -> None:
+    """Also of one that was stopped; a single high point of a curve is not its score."""
+    fluke = Curve((20, 40, 60, 80, 100), (0.7, 0.2, 0.99, 0.2, 0.2), (4.0,) * 5, 0.1)
     others = [curve(0.8, 1.0, 1.0, 1.0), curve(0.6, 1.0, 1.0, 1.0)]
-    outcome = simulate([good, *others], NO_RUNGS, Cluster(1), Costs())
+    outcome = simulate([fluke, *others], NO_RUNGS, Cluster(1), Costs())
     assert outcome.endings["finished"] == 3
     assert outcome.best == [(pytest.approx(20.0), 0.7), (pytest.approx(23.0), 0.8)]
     assert outcome.time_to(0.75) == pytest.approx(23.0)
     assert outcome.time_to(0.95) == math.inf
+    # It falls after its peak, and is stopped at the second rung by one that is better there.
+    falls = Curve(tuple(range(20, 320, 20)), (0.9,) * 8 + (0.5,) * 7, (1.0,) * 15, 0.1)
+    rises = Curve(tuple(range(20, 320, 20)), (0.95,) * 15, (1.0,) * 15, 0.1)
+    outcome = simulate([rises, falls], HALVING, Cluster(1), Costs())
+    assert outcome.endings == {"finished": 1, "stopped early": 1}
+    outcome = simulate([falls, falls], HALVING, Cluster(1), Costs())
+    assert outcome.best == [(pytest.approx(15.0), 0.9)]
 
 
 # --- losses

@@ -1,5 +1,6 @@
 """`mmatune data` as a user meets it: one document on stdout, one line for an error, exit code 2."""
 
+import dataclasses
 import json
 import threading
 from functools import partial
@@ -7,9 +8,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from model.data.synthetic import demo
+from model.data.user_data import load_user_folder, write_user_folder
 from tests.tuning.commands_run import run_mmatune
 
 
@@ -24,7 +27,7 @@ def _document(result: tuple[int, str, str]) -> Any:
     return json.loads(out)
 
 
-@pytest.mark.parametrize("command", ["list", "show", "check", "download", "synth"])
+@pytest.mark.parametrize("command", ["list", "show", "check", "download", "synth", "symmetrise"])
 def test_help_shows_an_example(command: str, run: Any) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0
@@ -131,6 +134,126 @@ def test_what_cannot_be_done_is_one_line(
     assert shown in err
     assert err.count("\n") == 1
     assert list(home.iterdir()) == []
+
+
+def _folder(folder: Path, **replaced: Any) -> Path:
+    """The demo as a folder, with fields of the data set replaced."""
+    write_user_folder(dataclasses.replace(demo(), **replaced), folder)
+    return folder
+
+
+def _gip() -> np.ndarray:
+    profiles = demo().associations.astype(float)
+    distance = ((profiles[:, None] - profiles[None]) ** 2).sum(axis=2)
+    return np.exp(-distance / profiles.sum(axis=1).mean())
+
+
+class TestFitness:
+    """What `check` refuses, `tune` and `tune --plan` refuse too, before there is a study."""
+
+    FAULTS = (
+        ("leak", {"mirna_similarity": _gip()}, "is the Gaussian interaction profile kernel"),
+        ("percent", {"mirna_similarity": 100 * demo().mirna_similarity}, "looks like percent"),
+        ("v2@home", {}, "the name 'v2@home' cannot be a registered model's: @"),
+        ("a:b%41", {}, "the name 'a:b%41' cannot be a registered model's: % :"),
+    )
+
+    @pytest.mark.parametrize(("name", "replaced", "words"), FAULTS, ids=[row[0] for row in FAULTS])
+    def test_faults(
+        self,
+        name: str,
+        replaced: dict[str, Any],
+        words: str,
+        run: Any,
+        capfd: pytest.CaptureFixture[str],
+        tmp_path: Path,
+        home: Path,
+    ) -> None:
+        folder = _folder(tmp_path / name, **replaced)
+        for result in (
+            run("check", folder),
+            run_mmatune(capfd, "tune", folder),
+            run_mmatune(capfd, "tune", folder, "--plan"),
+        ):
+            code, out, err = result
+            assert (code, out) == (2, "")
+            lines = [line for line in err.splitlines() if line.startswith("error: ")]
+            assert len(lines) == 1
+            assert words in lines[0]
+        assert list(home.iterdir()) == []
+        error = json.loads(run("check", folder, "--json")[1])["error"]
+        assert words in error["message"]
+
+    def test_faults_come_together(self, run: Any, tmp_path: Path) -> None:
+        replaced = {
+            "mirna_similarity": 100 * _gip(),
+            "small_molecule_similarity": np.zeros((39, 39)),
+        }
+        code, out, _ = run("check", _folder(tmp_path / "a:b", **replaced), "--json")
+        document = json.loads(out)
+        assert code == 2
+        assert "cannot be a registered model's" in document["error"]["message"]
+        assert ["Gaussian" in document["others"][0]["message"], len(document["others"])] == [
+            True,
+            3,
+        ]
+        assert document["untold"] == 0
+
+    def test_warnings_and_protocols(self, run: Any, tmp_path: Path) -> None:
+        associations = np.zeros_like(demo().associations)
+        associations[:3, :2] = 1
+        similarity = np.array(demo().mirna_similarity)
+        similarity[3, 5] = similarity[5, 3] = -0.5
+        folder = _folder(tmp_path / "few", associations=associations, mirna_similarity=similarity)
+        document = json.loads(run("check", folder, "--json")[1])
+        assert [line.partition(": ")[2][:20] for line in document["warnings"]] == [
+            "values go down to -0"
+        ]
+        unusable = document["unusable_protocols"]
+        assert set(unusable) == {"paper-10-fold", "cold-mirna", "cold-small-molecule"}
+        assert unusable["cold-small-molecule"] == ("2 groups of associations do not fill 5 folds")
+        code, _, err = run("check", folder)
+        assert code == 0
+        assert "warning: the protocol cold-mirna cannot be used: 3 groups" in err
+        assert "protocols that can be used: honest, random, paper, " in err
+
+    def test_data_that_no_protocol_can_split(self, run: Any, tmp_path: Path) -> None:
+        associations = np.zeros_like(demo().associations)
+        associations[:2, 0] = 1
+        code, _, err = run("check", _folder(tmp_path / "two", associations=associations))
+        assert code == 2
+        assert "no protocol can split these data: 2 groups" in err
+
+    def test_the_folder_beside_is_mentioned(
+        self, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _folder(tmp_path / "demo")
+        monkeypatch.chdir(tmp_path)
+        err = run("show", "demo")[2]
+        assert err.startswith("warning: demo is here the data set that mmatune brings")
+        assert "write ./demo for the folder" in err
+        assert "warning" not in run("show", "./demo")[2]
+
+
+def test_symmetrise_writes_the_mean(run: Any, tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "mine")
+    path = folder / "small_molecule_similarity.csv"
+    rows = path.read_text().splitlines()
+    cells = rows[1].split(",")
+    rows[1] = ",".join([*cells[:2], str(float(cells[2]) + 0.125), *cells[3:]])
+    path.write_text("\n".join(rows))
+    code, _, err = run("check", folder)
+    assert code == 2
+    assert "row 2, column 3: not symmetric" in err
+    assert "mmatune data symmetrise" in err
+    made = _document(run("symmetrise", folder, tmp_path / "new", "--json"))
+    checked = _document(run("check", tmp_path / "new", "--json"))
+    assert made["data_hash"] == checked["data_hash"]
+    written = load_user_folder(tmp_path / "new").small_molecule_similarity
+    expected = demo().small_molecule_similarity[0, 1] + 0.0625
+    assert written[0, 1] == pytest.approx(expected, abs=1e-12)
+    code, _, err = run("symmetrise", folder, folder)
+    assert (code, "not an empty folder" in err) == (2, True)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -140,7 +140,9 @@ def test_exactly_one_thing_is_ranked(run, arguments):
 def test_an_unknown_name_gets_close_ones(run):
     with pytest.raises(InputError, match=r"--mirna: 'HSA-MIR-15'.*did you mean hsa-mir-155"):
         run("predict", "toy", "--mirna", "HSA-MIR-15")
-    with pytest.raises(InputError, match=r"--small-molecule: 'water'.*one of: Aspirin"):
+    with pytest.raises(
+        InputError, match=r"--small-molecule: 'water'.*the small molecules are Aspirin"
+    ):
         run("predict", "toy", "--small-molecule", "water")
 
 
@@ -164,6 +166,7 @@ def test_models_are_listed(run):
             "study": "first",
             "protocol": "honest",
             "metric": "auc",
+            "measured_version": None,
             "confirmed": None,
             "development": 0.8,
             "confirmed_auc": None,

@@ -113,12 +113,21 @@ def test_the_printed_example_ranks_a_small_molecule(served):
         ({"mirna": "hsa-mir-999", "small_molecule": "Aspirin"}, "miRNA 'hsa-mir-999'"),
         ({"small_molecule": "water"}, "small molecule 'water'"),
         ({"name": "Aspirin"}, "no column"),
+        ({"mirna": 7, "small_molecule": ["Aspirin"]}, "no text"),
     ],
 )
 def test_unknown_names_are_named_and_no_fault_of_the_server(served, row, said):
     answer = ask(served, {"dataframe_records": [row]})
     assert answer.status_code == 400
     assert said in answer.json()["message"]
+
+
+@pytest.mark.heavy
+def test_a_request_that_names_no_type_is_json(served):
+    url = f"{served[1]['url']}/invocations"
+    body = json.dumps({"dataframe_records": [{"small_molecule": "Aspirin"}]}).encode()
+    assert requests.post(url, data=body).status_code == 200  # bytes alone go without a type
+    assert requests.post(url, data=b"[").status_code == 400
 
 
 @pytest.mark.heavy

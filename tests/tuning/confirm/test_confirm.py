@@ -16,16 +16,21 @@ import numpy as np
 import pytest
 import torch
 
+from model.baselines.registry import score_node_pairs
 from model.data.similarities import Similarities
 from model.data.synthetic import demo
 from model.evaluation.calibration import Calibration
 from model.evaluation.fresh_splits import development_part
+from model.evaluation.metrics.table import ranking_metrics
 from model.evaluation.protocols import HONEST, sealed_fold
-from model.network.autoencoder import Configuration
-from model.training.final import FinalModel
+from model.network.autoencoder import Configuration, MaskedGraphAutoencoder
+from model.network.features import NodeFeatures
+from model.training.checkpoint import CHECKPOINT, TrainedModel, load_checkpoint
+from model.training.final import FinalModel, to_hand_out
 from search_spaces.schema import SearchSpace
 from tests.tuning.commands_run import COMMAND
 from tests.tuning.registry.verdicts import NOISE, measured
+from tuning.cluster.session import Resources
 from tuning.record.fidelity import fidelity_line, rank_correlations
 from tuning.record.finished_study import configuration_from_params
 from tuning.record.study_record import StudyRecord
@@ -46,10 +51,10 @@ def test_fidelity_of_rungs() -> None:
 
 SPACE = {
     "description": "three small trials",
-    "schedule": {"report_every": 5, "first_rung": 5, "reduction_factor": 2},
+    "schedule": {"report_every": 5, "first_rung": 20, "reduction_factor": 2},
     "fixed": {
-        # Good enough after ten epochs to beat a count of associations: only then is the sealed part
-        # opened.
+        # Good enough after twenty epochs to beat a count of associations: only then is the sealed
+        # part opened, and only then does the champion move.
         "features.transform": "centred",
         "features.associations": "gip",
         "encoder.type": "sage",
@@ -59,11 +64,12 @@ SPACE = {
         "mask.rate": 0.2,
         "sampled_pairs.per_association": "all",
         "edge_decoder.type": "bilinear",
-        "training.epochs": 10,
+        "training.epochs": 20,
     },
     "search": {"training.learning_rate": {"type": "choice", "choices": [0.01, 0.02, 0.03]}},
     "start_with": [{"training.learning_rate": rate} for rate in (0.01, 0.02, 0.03)],
 }
+NOTHING = Resources(1.0, 0.0, 1)  # for what is not run
 FAST = ("additive degree",)  # one that does not win, or the sealed part would stay sealed
 # With groups of a user's own: no name leads to it, only what the study has recorded.
 GROUPED = dataclasses.replace(
@@ -159,11 +165,78 @@ class TestConfirmedStudy:
         with open(path) as file:
             kept = json.load(file)
         assert kept == json.loads(json.dumps(second.document()))
-        assert run.data.metrics["confirmed_auc"] == second.sealed[0].auc
-        assert run.data.metrics["search_optimism"] == pytest.approx(second.optimism)
+        sealed = second.sealed.model.scores["auc"]
+        assert run.data.metrics["confirmed_auc"] == sealed.value
+        assert run.data.metrics["search_optimism"] == second.optimism.winner.value
         found = resolve(f"demo/{second.registration.version}")
-        assert float(found.tags["confirmed_auc"]) == second.sealed[0].auc
-        assert second.sealed[0].auc_low < second.sealed[0].auc < second.sealed[0].auc_high
+        assert float(found.tags["confirmed_auc"]) == sealed.value
+        assert sealed.low < sealed.value < sealed.high
+        difference = second.sealed.difference["auc"]
+        other = second.sealed.baseline.scores["auc"]
+        assert difference.value == pytest.approx(sealed.value - other.value)
+        assert difference.low < difference.value < difference.high
+        assert float(found.tags["confirmed_difference"]) == difference.value
+
+    def test_the_optimism_has_an_error_and_a_control(self, confirmed: Any) -> None:
+        _, first, _ = confirmed
+        (winner,) = [r for r in first.rows if r["name"] == first.plan.candidates[0].name]
+        (degree,) = [r for r in first.rows if r["kind"] == "baseline"]
+        assert first.optimism.winner.value == pytest.approx(winner["optimism"])
+        assert first.optimism.baselines.value == pytest.approx(degree["optimism"])
+        beyond = first.optimism.beyond
+        assert beyond.value == pytest.approx(winner["optimism"] - degree["optimism"])
+        assert first.optimism.winner.standard_error > 0
+
+    def test_the_simplest_near_the_best_is_chosen_by_its_weights(self, confirmed: Any) -> None:
+        _, first, _ = confirmed
+        trials = {row["name"]: row for row in first.rows if row["kind"] == "trial"}
+        config = first.plan.candidates[0].configuration
+        width = NodeFeatures(config.features, Similarities.of(demo())).width
+        model = MaskedGraphAutoencoder(config, width, demo().associations.shape)
+        weights = sum(parameter.numel() for parameter in model.parameters())
+        assert {row["weights"] for row in trials.values()} == {weights}
+        # They differ in the learning rate alone: equally simple, so the best mean.
+        assert first.verdict.chosen == max(trials, key=lambda name: trials[name]["confirmed_auc"])
+
+    def test_the_model_for_use_is_trained_on_everything(self, confirmed: Any) -> None:
+        """Beside the measured one, whose every figure is of pairs that it was not trained on."""
+        from tuning.registry.versions import resolve
+
+        _, first, second = confirmed
+        number = first.registration.version
+        assert first.refit == second.refit != number == second.registration.version
+        measured, everything = (_pulled(f"demo/{one}") for one in (number, first.refit))
+        assert np.array_equal(everything.train_pairs, demo().association_pairs)
+        assert everything.config == measured.config
+        assert everything.config.training.seeds == 3
+        assert everything.calibration == measured.calibration
+        fold = sealed_fold(demo(), GROUPED, first.plan.study.seed)
+        sealed = set(map(tuple, (fold.held_out.T - [0, len(demo().mirnas)]).tolist()))
+        assert not sealed & set(map(tuple, measured.train_pairs.tolist()))
+        at = [
+            score_node_pairs(measured.probabilities())(p)
+            for p in (fold.held_out, fold.ranked_against)
+        ]
+        auc = ranking_metrics(*at, threshold=None)["auc"]
+        assert first.sealed.model.scores["auc"].value == pytest.approx(auc)
+        found = resolve(f"demo/{first.refit}")
+        assert found.tags["measured_version"] == str(number)
+        assert not [key for key in found.tags if "auc" in key]
+        assert f"All figures here are of version {number}" in found.description
+        assert f"{auc:.4f}" in found.description
+        assert second.verdict.baselines_ahead == ()
+        assert int(resolve("demo").version) == second.refit
+
+    def test_the_folds_are_kept_for_a_later_comparison(self, confirmed: Any) -> None:
+        from tuning.registry.versions import resolve
+
+        _, _, second = confirmed
+        tags = resolve(f"demo/{second.registration.version}").tags
+        folds = second.fold_scores[second.verdict.chosen]
+        assert json.loads(tags["fresh_auc_folds"]) == pytest.approx(folds, abs=1e-6)
+        assert np.mean(folds) == pytest.approx(float(tags["fresh_auc"]))
+        assert len(folds) == 2 * GROUPED.folds
+        assert tags["sealed_warning"].startswith("opened 2 times")
 
     def test_the_report_in_mlflow_has_the_outcome(self, confirmed: Any, tmp_path: Any) -> None:
         """The confirmed score with its intervals, beside the baselines'."""
@@ -176,9 +249,13 @@ class TestConfirmedStudy:
         for row in second.rows:
             score = f"{row['confirmed_auc']:.4f} ± {row['standard_error']:.4f}"
             assert f"{row['name']} {score}" in text
-        for sealed in second.sealed:
-            assert re.search(f"{sealed.auc:.4f} .{{0,20}}{sealed.auc_low:.4f} to", text)
-            assert f"to {sealed.auc_high:.4f})" in text
+        for sealed in (second.sealed.model, second.sealed.baseline):
+            auc = sealed.scores["auc"]
+            assert re.search(f"{auc.value:.4f} .{{0,20}}{auc.low:.4f} to", text)
+            assert f"to {auc.high:.4f})" in text
+        assert f"the difference is {second.sealed.difference['auc'].value:+.4f}" in text
+        assert f"For use: demo/{second.refit}" in text
+        assert f"Optimism of the search: {second.optimism.winner.value:+.4f} ±" in text
         assert "opened 2 times" in text
 
     def test_the_second_confirmation_took_the_baselines_from_the_cache(
@@ -209,18 +286,30 @@ class TestConfirmedStudy:
 
         _, _, second = confirmed
         champion = resolve("demo").version
-        lost = dataclasses.replace(second.verdict, winning_baselines=("kernel ridge similarity",))
+        won = ("kernel ridge similarity",)
+        lost = dataclasses.replace(second.verdict, winning_baselines=won, baselines_ahead=won)
         trained = untrained(np.full(demo().associations.shape, 0.5))
         measured = [
-            Measured(row["name"], row["kind"], *[np.full(10, 0.8) + NOISE[0][:10]] * 2, 1.0, 0.8)
+            Measured(
+                row["name"],
+                row["kind"],
+                *[np.full(10, 0.8) + NOISE[0][:10]] * 2,
+                1.0,
+                0.8,
+                weights=1,
+            )
             for row in second.rows
         ]
         chosen = second.plan.candidates[0]
-        result = confirmation._open_and_register(second.plan, measured, 0.25, lost, chosen, trained)
-        assert result.sealed is None
+        result = confirmation._open_and_register(
+            second.plan, measured, 0.25, lost, chosen, trained, NOTHING
+        )
+        assert (result.sealed, result.refit) == (None, None)
         record = second.plan.study.record
         assert record.client.get_run(record.run_id).data.tags["sealed_opened"] == "2"  # as before
-        assert result.registration.reason.startswith("a baseline wins (kernel ridge similarity): ")
+        assert result.registration.reason.startswith(
+            "a baseline is ahead (kernel ridge similarity): "
+        )
         assert resolve("demo").version == champion
         _show(result)
         assert "stays sealed" in capsys.readouterr().err
@@ -254,9 +343,10 @@ class TestConfirmedStudy:
         for seed in first.plan.seeds:
             folds = fresh_folds(part, GROUPED, seed)
             for one in first.plan.candidates:
-                validation = CrossValidation(one.configuration, part.dataset, folds, seed=seed)
+                validation = CrossValidation(one.configuration, part.dataset, folds * 3, seed=seed)
                 validation.train(one.configuration.training.epochs)
-                scores[one.name] += [fold["auc"] for fold in validation.evaluate().folds]
+                seeds = np.array([fold["auc"] for fold in validation.evaluate().folds])
+                scores[one.name] += seeds.reshape(3, -1).mean(axis=0).tolist()
             for name in FAST:
                 found = evaluate_baseline(BASELINES[name], part.dataset, folds)
                 scores[name] += [fold["auc"] for fold in found.folds]
@@ -288,10 +378,70 @@ class TestConfirmedStudy:
                 decide(rows, 0.25),
                 one,
                 untrained(np.zeros((286, 39))),
+                NOTHING,
             )
         after = _openings(record)
         assert int(after["sealed_opened"]) == int(before["sealed_opened"]) + 1
         assert resolve("demo").version == champion
+        _set_back(record, before)
+
+    def test_cut_off_between_the_registrations_a_second_one_goes_on(
+        self, confirmed: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from model.errors import InputError
+        from tuning.commands.promote import promote
+        from tuning.confirm import confirmation
+        from tuning.confirm import training as confirm_training
+        from tuning.registry.versions import find_refit, list_models, resolve
+
+        _, _, second = confirmed
+        record = second.plan.study.record
+        before, champion = _openings(record), resolve("demo").version
+        (other,) = (c for c in second.plan.candidates if c.name != second.verdict.chosen)
+        everyone = [
+            dataclasses.replace(one, score=one.score[:10], beside=one.beside[:10])
+            for one in (
+                measured(second.verdict.chosen, 0.6),
+                measured(other.name, 0.61),
+                measured("additive degree", 0.5, kind="baseline"),
+            )
+        ]
+        verdict = decide(everyone, 0.25)
+        assert verdict.chosen == other.name
+        trained = dataclasses.replace(
+            untrained(np.random.default_rng(0).random(demo().associations.shape)),
+            config=to_hand_out(other.configuration),
+        )
+        trainings = []
+
+        def cut(*arguments: Any) -> FinalModel:
+            raise KeyboardInterrupt
+
+        def train(one: FinalModel, dataset: Any, resources: Any) -> FinalModel:
+            trainings.append(one)
+            return dataclasses.replace(one, train_pairs=dataset.association_pairs)
+
+        run = (second.plan, everyone, 0.25, verdict, other, trained, NOTHING)
+        versions = len(list_models())
+        monkeypatch.setattr(confirm_training, "train_on_everything", cut)
+        with pytest.raises(KeyboardInterrupt):
+            confirmation._open_and_register(*run)
+        cut_off = max(row["version"] for row in list_models())
+        known = len(list_models())
+        assert known <= versions + 1
+        assert resolve("demo").version == champion
+        with pytest.raises(InputError, match="interrupted before"):
+            promote("tiny")
+        monkeypatch.setattr(confirm_training, "train_on_everything", train)
+        result = confirmation._open_and_register(*run)
+        assert result.registration.version == cut_off or known == versions
+        assert result.refit == find_refit("demo", result.registration.version) is not None
+        assert len(list_models()) == known + 1
+        # 0.61 is worse than what the champion has.
+        assert resolve("demo").version == champion
+        again = confirmation._open_and_register(*run)
+        assert (again.refit, len(trainings)) == (result.refit, 1)
+        assert len(list_models()) == known + 1
         _set_back(record, before)
 
     @pytest.mark.survives("`confirm` by Ctrl-C while it trains", "the sealed part stays sealed")
@@ -345,6 +495,14 @@ class TestConfirmedStudy:
 def test_the_default_configuration_survives_too() -> None:
     text = {key: str(value) for key, value in Configuration().dotted().items()}
     assert configuration_from_params(text) == Configuration()
+
+
+def _pulled(reference: str) -> TrainedModel:
+    """The checkpoint of a registered version."""
+    from tuning.registry.versions import resolve
+
+    folder = resolve(reference).source.removeprefix("file:")
+    return load_checkpoint(Path(folder, "artifacts", CHECKPOINT))
 
 
 def _openings(record: StudyRecord) -> dict[str, str]:

@@ -10,13 +10,14 @@ from model.baselines.registry import BASELINES
 from model.data.synthetic import demo
 from tests.tuning.registry.verdicts import measured
 from tuning.commands import confirm
+from tuning.confirm.optimism import optimism
 from tuning.record.leaderboard import PUBLISHED
 from tuning.registry.verdict import decide, summary_row
 
 
 def result() -> Any:
     published = f"trial-001{PUBLISHED}"
-    everyone = [measured("trial-012", 0.9, 9.0), measured(published, 0.899, 2.0)]
+    everyone = [measured("trial-012", 0.9, 90_000), measured(published, 0.899, 2000)]
     everyone += [measured(name, 0.8, kind="baseline") for name in BASELINES]
     rows = sorted(
         (summary_row(one, 0.25) for one in everyone), key=lambda row: -row["confirmed_auc"]
@@ -27,9 +28,10 @@ def result() -> Any:
         plan=SimpleNamespace(study=study, splits=5),
         rows=rows,
         verdict=decide(everyone, 0.25),
-        optimism=0.02,
+        optimism=optimism(everyone[0], everyone, 5),
         sealed=None,
         registration=SimpleNamespace(model="demo", version=1, reason="no reason"),
+        refit=None,
     )
 
 
@@ -42,6 +44,13 @@ def test_scores_are_whole_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     shown = capture.get()
     assert "…" not in shown
     table = shown.split("Statistically")[0].splitlines()
+    text = " ".join(shown.split())
+    assert (
+        "Within 0.002 of the best mean (seconds a model): trial-012 (90,000 weights, 1.0 s)" in text
+    )
+    assert f"with the fewest weights: trial-001{PUBLISHED}." in text
+    assert "Optimism of the search: +0.0200 ± 0.0" in text
+    assert "which no search chose, shift by +0.0200 ± 0.0" in text
     for row in made.rows:
         name = row["name"]
         line = next(line for line in table if line.startswith(name) and line[len(name)] == " ")

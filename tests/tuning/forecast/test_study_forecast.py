@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from tuning.cluster.session import Resources
 from tuning.forecast.estimate import Forecast, forecast
 from tuning.forecast.prober import Cost
 from tuning.home import optuna_storage_url
+from tuning.plan import DEFAULT_SAMPLER
 from tuning.search.searcher import StudySearch
 
 pytestmark = pytest.mark.heavy
@@ -21,13 +21,7 @@ pytestmark = pytest.mark.heavy
 PAIRS = 1000
 
 
-def space(epochs: dict[str, Any] | int = 60, reduction_factor: int = 3) -> SearchSpace:
-    searched = {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}}
-    fixed = {}
-    if isinstance(epochs, int):
-        fixed["training.epochs"] = epochs
-    else:
-        searched["training.epochs"] = epochs
+def space(reduction_factor: int = 3) -> SearchSpace:
     return SearchSpace.model_validate(
         {
             "description": "",
@@ -36,8 +30,8 @@ def space(epochs: dict[str, Any] | int = 60, reduction_factor: int = 3) -> Searc
                 "first_rung": 20,
                 "reduction_factor": reduction_factor,
             },
-            "fixed": fixed,
-            "search": searched,
+            "fixed": {"training.epochs": 60},
+            "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
         }
     )
 
@@ -95,16 +89,6 @@ def test_a_spared_trial_is_not_stopped() -> None:
     assert one_spared.expected.epochs < one_spared.without_stopping.epochs
 
 
-def test_budgets_are_those_of_the_space_and_starting_points_keep_theirs() -> None:
-    low, high = 20, 100
-    budgets = space({"type": "int", "low": low, "high": high, "step": 40})
-    found = foretold(400, of=budgets)
-    assert found.without_stopping.epochs / 400 == pytest.approx((20 + 60 + 100) / 3, rel=0.05)
-    starts = [replace(COST, is_start=True, epochs=high)] * 2
-    assert foretold(2, *starts, of=budgets).without_stopping.epochs == 2 * high
-    assert foretold(1, *starts, of=budgets).without_stopping.epochs == high
-
-
 def test_random_trials_cost_what_random_configurations_do() -> None:
     dear = replace(COST, is_start=True, epoch=10.0, epochs=60)
     found = foretold(10, dear, replace(COST, epoch=1.0), replace(COST, epoch=3.0))
@@ -117,9 +101,12 @@ def test_disk_is_for_every_trial_and_the_new_checkpoints_of_running_ones() -> No
     assert found.home_bytes > 11 * 10**6 + 4 * PAIRS
 
 
-def test_the_points_that_are_measured_are_those_that_the_search_begins_with(home: Path) -> None:
+@pytest.mark.parametrize("sampler", ["tpe", DEFAULT_SAMPLER])
+def test_the_points_that_are_measured_are_those_that_the_search_begins_with(
+    home: Path, sampler: str
+) -> None:
     of = load_space("full")
-    search = StudySearch("a", of, sampler="tpe", seed=3, storage_url=optuna_storage_url())
+    search = StudySearch("a", of, sampler=sampler, seed=3, storage_url=optuna_storage_url())
     starts = of.start_points()
     for number, point in enumerate([*starts, *sample_points(of, 8, seed=3)]):
         assert search.suggest(str(number)) == point

@@ -1,6 +1,5 @@
 """A study seen from beside its driver: from its record on this machine, or from its job's log."""
 
-import fcntl
 import json
 import threading
 from pathlib import Path
@@ -10,7 +9,8 @@ import pytest
 
 from model.network.autoencoder import Configuration
 from tuning.jobs.replay import Replay, watch_driver
-from tuning.record.driver_lock import is_driven, spool_folder
+from tuning.record.driver import is_driven
+from tuning.record.driver_lock import driving, spool_folder
 from tuning.record.events import events_from
 from tuning.record.job_log import SUBMITTED_BY, Announcer, JobLog
 from tuning.record.study_record import StudyRecord
@@ -134,9 +134,8 @@ def test_a_study_of_another_terminal_is_watched_until_it_ends(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = record("seen")
-    path = home / "studies" / "seen" / "driver.lock"
-    held = path.open("w")
-    fcntl.flock(held, fcntl.LOCK_EX)
+    drives = driving("seen")
+    drives.__enter__()
     assert is_driven("seen")
     assert not is_driven("another")
     watcher = threading.Thread(target=watch_driver, args=("seen",))
@@ -144,8 +143,7 @@ def test_a_study_of_another_terminal_is_watched_until_it_ends(
     drive(one)
     watcher.join(2)
     assert watcher.is_alive(), "nobody has ended the study yet"
-    path.unlink()
-    held.close()
+    drives.__exit__(None, None, None)
     watcher.join(10)
     assert not watcher.is_alive()
     err = capsys.readouterr().err

@@ -71,6 +71,7 @@ def test_a_trial_that_eats_all_memory_fails_alone(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     degree = {"additive degree": tuning.study.BASELINES["additive degree"]}
     monkeypatch.setattr(tuning.study, "BASELINES", degree)
+    monkeypatch.setattr("tuning.search.run.MAX_FAILURES", 1)  # a process fills up for each
     space = SearchSpace.model_validate(SPACE)
     tuning.study.run_study(StudyPlan("eats", demo(), HONEST, "test", space, 3, 0, None))
     runs = accounted_for_once("eats", 3, home / "studies" / "eats")

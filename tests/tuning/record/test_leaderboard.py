@@ -1,4 +1,4 @@
-"""The leaderboard ranks full-budget trials and baselines, and says where a baseline wins."""
+"""The leaderboard ranks trials and baselines, and says where a baseline wins."""
 
 import math
 from types import SimpleNamespace
@@ -38,7 +38,39 @@ RUNS = [
 ]
 
 
-def test_only_full_budget_trials_and_baselines_are_ranked() -> None:
+def chosen(name: str, status: str | None, epoch: int, auc: float, last: float) -> Any:
+    """A trial whose score at its chosen epoch is recorded beside that of its last one."""
+    at_choice = {"chosen_epoch": float(epoch), "chosen_auc": auc, "chosen_auc_sd": 0.02}
+    one = run(name, "trial", status, last, **at_choice)
+    one.data.params["training.epochs"] = "300"
+    return one
+
+
+def test_a_stopped_trial_may_win_by_its_score_at_its_chosen_epoch() -> None:
+    runs = [
+        *RUNS,
+        chosen("trial-006", Ending.STOPPED, 60, 0.9, last=0.7),
+        chosen("trial-007", Ending.FINISHED, 180, 0.86, last=0.99),
+        chosen("trial-008", Ending.KILLED, 180, 0.95, last=0.95),
+        chosen("trial-009", None, 180, 0.95, last=0.95),
+    ]
+    rows = leaderboard_rows(runs)
+    best = ["trial-006", "trial-007", "trial-005"]
+    assert [row["name"] for row in rows] == [*best, "counting", "trial-001"]
+    assert [row["auc"] for row in rows[:3]] == [0.9, 0.86, 0.85]
+    assert [row["epoch"] for row in rows[:2]] == [60, 180]
+    assert [row["ended"] for row in rows[:4]] == ["stopped early", *["finished"] * 2, None]
+    # A training of these parameters scores what the row says.
+    assert [row["params"]["training.epochs"] for row in rows[:2]] == ["60", "180"]
+    assert (rows[0]["auc_sd"], rows[0]["ap"]) == (0.02, None)  # its last AP is of another epoch
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(leaderboard_table(rows, title="a study"))
+    assert "0.9000 ± 0.0200 – 60† sage" in " ".join(capture.get().split())
+    assert "† stopped early" in capture.get()
+
+
+def test_of_an_older_record_only_full_budget_trials_and_baselines_are_ranked() -> None:
     rows = leaderboard_rows(RUNS)
     assert [row["name"] for row in rows] == ["trial-005", "counting", "trial-001"]
     assert [row["kind"] for row in rows] == ["trial", "baseline", "trial"]
@@ -86,7 +118,6 @@ def test_the_table_fits_a_terminal_and_keeps_every_baseline() -> None:
         "counting",
         "0.8500 ± 0.0100",
         "sage",
-        "0.25",
         "0.0123",
     ):
         assert part in shown

@@ -23,7 +23,7 @@ from tests.tuning.survival import accounted_for_once
 from tuning.ending import Ending
 from tuning.record.client import mlflow_client
 from tuning.record.delivery import deliver
-from tuning.record.events import pending, refused
+from tuning.record.events import pending, refused, refused_file
 from tuning.record.study_record import StudyRecord, runs_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -152,6 +152,65 @@ def test_a_refused_request_is_kept_and_holds_up_nothing(home: Path, tmp_path: Pa
     assert "no-such-run" in (folder / "refused.jsonl").read_text()
 
 
+def test_a_run_deleted_in_the_ui_takes_no_points_of_its_neighbours_along(
+    home: Path, tmp_path: Path
+) -> None:
+    """Points of two runs share a request, which MLflow refuses as a whole."""
+    folder = tmp_path / "spool"
+    client = mlflow_client()
+    record = StudyRecord.create(
+        client, "ui", tags={"study": "ui"}, params={}, artifact_location=tmp_path, spool=folder
+    )
+    assert record.spool is not None
+    record.spool.stop()
+    runs = {name: record.open_child("trial", name, {}) for name in ("deleted", "neighbour")}
+    deliver(folder, client, record.experiment_id)
+    found = {run.info.run_name: run for run in runs_of(client, record.experiment_id)}
+    client.delete_run(found["deleted"].info.run_id)
+    for epoch in (5, 10):
+        for key in runs.values():
+            record.log_metrics(key, {"auc": epoch / 100}, step=epoch)
+    assert deliver(folder, client, record.experiment_id) == 4
+    points = client.get_metric_history(found["neighbour"].info.run_id, "auc")
+    assert [point.step for point in points] == [5, 10]
+    assert refused(folder) == 2
+    kept = [json.loads(line) for line in refused_file(folder).read_text().splitlines()]
+    assert {event["run"] for one in kept for event in one["events"]} == {runs["deleted"]}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"\0" * 40, b'{"kind": "metrics", "run": "a", "va', b'{"kind": "metrics", "run": "a"}', b"[]"],
+    ids=["zeros", "half", "without values", "no event"],
+)
+@pytest.mark.parametrize("position", ["", "{", "[]", None])
+@pytest.mark.survives(
+    "a crash of the machine garbles a line of a study's record, or how far it was delivered",
+    "the line is set aside and told; all others are delivered, once",
+)
+def test_a_garbled_line_blocks_nothing(
+    damage: bytes, position: str | None, home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "spool"
+    client, record = written(folder, "garbled", tmp_path)
+    lines = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "events.jsonl").write_bytes(b"".join([*lines[:3], damage + b"\n", *lines[3:]]))
+    if position is not None:
+        deliver(folder, client, record.experiment_id, stop=iter([False, False, True]).__next__)
+        (folder / "position.json").write_text(position)
+    deliver(folder, client, record.experiment_id)
+    check(client, record, tmp_path)
+    assert refused(folder) == 1
+    assert pending(folder) == 0
+
+
+def test_files_that_wait_are_found_where_the_home_is_now(home: Path, tmp_path: Path) -> None:
+    client, record = written(tmp_path / "before", "moved", tmp_path)
+    folder = (tmp_path / "before").rename(tmp_path / "after")
+    deliver(folder, client, record.experiment_id)
+    check(client, record, tmp_path)
+
+
 def test_writing_calls_no_server(home: Path, tmp_path: Path) -> None:
     """A curve costs the study a line on disk a point, whatever the server does."""
     callers = set()
@@ -230,6 +289,7 @@ def test_a_server_that_is_killed_in_the_middle_costs_no_trial_and_no_point(
         kinds = Counter(
             run.data.tags["kind"] for run in runs_of(mlflow_client(), result.experiment_id)
         )
+        del kinds["ensemble"]  # recorded where several trials together are better than each alone
         assert kinds == {"study": 1, "baseline": 1, "trial": 4}
         runs = accounted_for_once("away", 4, home / "studies" / "away")
         assert all(run.data.tags["status"] in ("finished", "stopped early") for run in runs)

@@ -1,14 +1,19 @@
 """The list of studies: what an ended one says of itself is what its trials say."""
 
+import json
 from pathlib import Path
+
+import pytest
 
 from model.data.synthetic import demo
 from model.evaluation.protocols import HONEST
 from search_spaces.loading import load_space
+from tests.tuning.commands_run import run_mmatune
 from tuning.bench.store import bench_store, fill_study
 from tuning.plan import StudyPlan
 from tuning.record import study_list
 from tuning.record.client import mlflow_client
+from tuning.record.driver_lock import driving
 from tuning.record.leaderboard import count_endings, leaderboard_rows
 from tuning.record.study_record import runs_of
 
@@ -55,3 +60,23 @@ def test_the_bench_reads_what_it_wrote_and_leaves_nothing(home: Path) -> None:
     assert [one["name"] for one in found["figures"]] == ["list", "leaderboard", "report"]
     assert all(one["value"] > 0 for one in found["figures"])
     assert list(home.iterdir()) == []
+
+
+def test_a_study_whose_driver_died_is_not_running(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = filled("dead")
+    own = next(run for run in runs if run.data.tags["kind"] == "study")
+    mlflow_client().delete_tag(own.info.run_id, "status")
+    with driving("dead"):
+        (row,) = study_list.list_studies()
+        assert row["status"] == "running"
+        driver = json.loads((home / "studies" / "dead" / "driver.json").read_text())
+        (home / "studies" / "dead" / "driver.json").write_text(
+            json.dumps({**driver, "process": 2**22 + 1})
+        )
+        (row,) = study_list.list_studies()
+        assert row["status"] == "its driver died"
+        code, _, stderr = run_mmatune(capsys, "study", "list")
+        assert code == 0
+        assert "mmatune study sync" in stderr

@@ -13,14 +13,25 @@ from model.data.datasets import AssociationDataset
 from model.errors import InputError
 from model.evaluation.calibration import Calibration, Reliability, ReliabilityBin
 from model.evaluation.protocols import HONEST, PAPER
+from tuning.commands.models import list_registered, show
+from tuning.commands.predict import predict
+from tuning.commands.pull import pull
 from tuning.home import artifact_root
 from tuning.record.client import mlflow_client
-from tuning.registry.model_card import ModelCard, version_tags
+from tuning.registry.model_card import (
+    ModelCard,
+    confirmed_description,
+    trained_on,
+    version_tags,
+)
 from tuning.registry.versions import (
+    confirm_refit,
     confirm_version,
+    find_refit,
     find_version,
     list_models,
     load,
+    promote_version,
     register,
     resolve,
 )
@@ -152,10 +163,26 @@ def test_a_version_says_where_it_comes_from_and_what_its_score_means(run_id):
         assert part in found.description
 
 
-def confirm(number, fresh=0.8, error=0.005, winning=()):
-    tags = {"fresh_auc": str(fresh), "fresh_auc_se": str(error), "confirmed_auc": "0.79"}
-    tags |= {"confirmed_auc_low": "0.7", "confirmed_auc_high": "0.85"}
-    return confirm_version("toy", number, tags, winning)
+FRESH = {"fresh_auc": "0.8", "fresh_auc_se": "0.005"}
+SEALED = {"confirmed_auc": "0.79", "confirmed_auc_low": "0.7", "confirmed_auc_high": "0.85"}
+DIFFERENCE = {
+    "confirmed_difference": "0.0123",
+    "confirmed_difference_low": "-0.02",
+    "confirmed_difference_high": "0.04",
+    "confirmed_against": "kernel ridge",
+}
+ACROSS = "mmatune promote first --across"
+
+
+def confirm(number, fresh=0.8, error=0.005, ahead=(), across=ACROSS):
+    tags = {"fresh_auc": str(fresh), "fresh_auc_se": str(error)}
+    confirm_version("toy", number, tags | SEALED)
+    return promote_version("toy", number, ahead, across)
+
+
+def everything(number):
+    """A card of the model of a version trained on everything."""
+    return replace(card(), measured=number, training="Trained on all associations.")
 
 
 def champion():
@@ -199,14 +226,114 @@ def test_a_confirmed_version_says_so(run_id):
     assert "AUC 0.7900 (95 % interval 0.7000 to 0.8500) on the sealed" in text
 
 
-def test_where_a_baseline_wins_the_champion_stays(run_id):
+def test_a_second_confirmation_leaves_nothing_of_the_first(run_id):
+    register(run_id, dataset(), PROBABILITY, card())
+    before = dict(resolve("toy").tags)
+    confirm_version("toy", 1, FRESH | SEALED | DIFFERENCE)
+    first = resolve("toy")
+    assert "AUC 0.8000 (standard error 0.0050)" in first.description
+    assert "+0.0123 (95 % interval of the difference -0.0200 to +0.0400)" in first.description
+    assert "best baseline, kernel ridge" in first.description
+    # This time a baseline wins, so that the sealed part stays sealed.
+    warning = {"sealed_warning": "opened 2 times: no longer an unseen test"}
+    confirm_version("toy", 1, {"fresh_auc": "0.7", "fresh_auc_se": "0.006"} | warning)
+    second = resolve("toy")
+    assert "AUC 0.7000 (standard error 0.0060)" in second.description
+    for old in ("0.8000 (standard", "0.7900", "+0.0123", "kernel ridge", "has not been confirmed"):
+        assert old not in second.description
+    assert "opened 2 times: no longer an unseen test" in second.description
+    assert second.tags == before | {"fresh_auc": "0.7", "fresh_auc_se": "0.006"} | warning
+    # The rest of the card is as it was.
+    confirm_version("toy", 1, FRESH | SEALED | DIFFERENCE)
+    assert resolve("toy").description == first.description
+    assert resolve("toy").tags == first.tags
+
+
+def test_a_card_of_version_0_1_0_is_renewed_too():
+    said = "It is optimistic. Confirmed: AUC 0.9 (standard error 0.1) on fresh splits. AUC 0.8 on"
+    text = f"{said} sealed. It is not comparable with a score of another protocol or data set."
+    found = confirmed_description(text, FRESH, "auc")
+    assert found.startswith("It is optimistic. Confirmed: AUC 0.8000 (standard error 0.0050) on")
+    assert "0.9" not in found
+    assert found.endswith(". It is not comparable with a score of another protocol or data set.")
+
+
+def test_where_a_baseline_is_ahead_the_champion_stays(run_id):
     for _ in range(2):
         register(run_id, dataset(), PROBABILITY, card())
-    made = confirm(2, 0.99, winning=("kernel ridge",))
+    made = confirm(2, 0.99, ahead=("kernel ridge",))
     assert not made.is_champion
     assert champion() == 1
-    assert made.reason == "a baseline wins (kernel ridge): version 1 stays champion"
-    assert confirm(1, winning=("kernel ridge",)).is_champion  # it was, and stays
+    assert made.reason == "a baseline is ahead (kernel ridge): version 1 stays champion"
+    assert confirm(1, ahead=("kernel ridge",)).is_champion  # it was, and stays
+
+
+def test_the_champion_is_the_one_trained_on_everything(run_id):
+    data = dataset()
+    for _ in range(2):
+        register(run_id, data, PROBABILITY, card())
+    register(run_id, data, PROBABILITY, everything(2), first_is_champion=False)
+    confirm_version("toy", 2, FRESH | SEALED)
+    confirm_refit("toy", 3, FRESH | SEALED)
+    assert champion() == 1
+    made = promote_version("toy", 2, (), ACROSS)
+    assert (made.version, made.is_champion, champion()) == (2, True, 3)
+    assert "alias is on version 3, the same trained on all associations" in made.reason
+    # By the measured scores it is judged from now on.
+    register(run_id, data, PROBABILITY, card())
+    assert "0.7900 against 0.8000" in confirm(4, 0.79).reason
+    assert champion() == 3
+    assert confirm(4, 0.85).is_champion
+    assert champion() == 4
+    # Where a baseline has come ahead, a champion does not change to its refit either.
+    register(run_id, data, PROBABILITY, everything(4), first_is_champion=False)
+    assert confirm(4, 0.85, ahead=("kernel ridge",)).is_champion
+    assert champion() == 4
+    assert confirm(4, 0.85).is_champion
+    assert champion() == 5
+
+
+def test_a_model_trained_on_everything_has_no_score_of_its_own(run_id):
+    data = dataset()
+    register(run_id, data, PROBABILITY, card())
+    register(run_id, data, PROBABILITY, everything(1), first_is_champion=False)
+    confirm_version("toy", 1, FRESH | SEALED)
+    confirm_refit("toy", 2, FRESH | SEALED)
+    found = resolve("toy/2")
+    assert found.tags["measured_version"] == "1"
+    assert not [key for key in found.tags if "auc" in key]
+    assert "All figures here are of version 1" in found.description
+    assert "without the sealed 10 %" in found.description
+    assert "AUC 0.7900 (95 % interval" in found.description
+    assert "Made by the calibration of version 1" in found.description
+    assert trained_on(found.tags).startswith("Trained on all associations; the scores are of vers")
+    assert trained_on(resolve("toy/1").tags) == ""
+    refit, measured = list_models()
+    assert (refit["measured_version"], measured["measured_version"]) == (1, None)
+    scores = ("development", "confirmed", "development_auc", "confirmed_auc")
+    assert {refit[key] for key in scores} == {None}
+    # Neither is taken for the other.
+    assert find_version("toy", version_tags(card(), data)) == 1
+    assert find_refit("toy", 1) == 2
+    assert find_refit("toy", 2) is None
+
+
+def test_commands_say_whose_the_scores_are(run_id, capsys, tmp_path):
+    register(run_id, dataset(), PROBABILITY, card())
+    register(run_id, dataset(), PROBABILITY, everything(1), first_is_champion=False)
+    for number, said in ((1, ""), (2, "the scores are of version 1")):
+        predict(f"toy/{number}", small_molecule="sm-0")
+        pull(f"toy/{number}", tmp_path / f"toy-{number}")
+        predicted, pulled = " ".join(capsys.readouterr().err.split()).split(" is in ")
+        for text in (predicted, pulled):
+            assert ("the scores are of version" in text) == bool(said)
+            assert said in text
+    capsys.readouterr()
+    show("toy/2", as_json=True)
+    assert json.loads(capsys.readouterr().out)["measured_version"] == 1
+    assert "All figures here are of version 1" in (tmp_path / "toy-2" / "MODEL_CARD.md").read_text()
+    list_registered()
+    assert "see version 1" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_alias_moves_last(run_id, monkeypatch):
@@ -236,7 +363,12 @@ def test_scores_of_other_protocols_or_data_are_never_compared(run_id, other, dif
     data = dataset(other.get("first_association", (0, 0)))
     register(run_id, data, PROBABILITY, card(protocol=other.get("protocol", HONEST)))
     made = confirm(2, fresh)
+    assert not made.is_champion
+    assert champion() == 1
+    assert f"`{ACROSS}`" in made.reason
+    made = confirm(2, fresh, across=None)
     assert made.is_champion
+    assert champion() == 2
     assert difference in made.reason
     assert "cannot be compared" in made.reason
     assert "0.8" not in made.reason
@@ -276,7 +408,7 @@ def test_models_are_listed_by_name_and_newest_first(run_id):
     for model, auc in (("b", 0.8), ("b", 0.7), ("a", 0.6)):
         register(run_id, dataset(), PROBABILITY, card(auc, model=model))
     mlflow_client().set_model_version_tag("a", "1", "confirmed_auc", "0.55")
-    common = {"study": "first", "protocol": "honest", "metric": "auc"}
+    common = {"study": "first", "protocol": "honest", "metric": "auc", "measured_version": None}
     assert list_models() == [
         {"name": "a", "version": 1, "aliases": ["champion"], **common}
         | {"confirmed_auc": 0.55, "development_auc": 0.6, "confirmed": 0.55, "development": 0.6},
@@ -323,3 +455,18 @@ def test_the_run_and_the_card_say_what_a_probability_means(run_id, tmp_path):
     text = client.get_model_version("toy", "1").description
     assert "1.00% of them" in text
     assert "Brier score 0.0090, against 0.0100" in text
+
+
+def test_other_data_of_the_same_name_are_told(run_id):
+    from tuning.registry.versions import other_data
+
+    ours, theirs = dataset(), dataset(first_association=(1, 1))
+    assert other_data("toy", ours.content_hash) == ""
+    register(run_id, theirs, PROBABILITY, card())
+    assert other_data("toy", theirs.content_hash) == ""
+    line = other_data("toy", ours.content_hash)
+    assert theirs.content_hash[:12] in line
+    assert ours.content_hash[:12] in line
+    registration = register(run_id, ours, PROBABILITY, card())
+    assert not registration.is_champion
+    assert other_data("toy", ours.content_hash) == ""

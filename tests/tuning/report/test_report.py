@@ -5,7 +5,7 @@ import html
 import json
 import re
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from model.errors import InputError
 from model.evaluation.calibration import Calibration, Reliability, ReliabilityBin
 from model.evaluation.groups import chosen_protocol
 from model.evaluation.protocols import HONEST, development_folds
+from model.network.autoencoder import Configuration
 from model.training.cross_validation import CrossValidation
 from search_spaces.schema import SearchSpace
 from tuning.commands.promote import promote
@@ -24,11 +25,13 @@ from tuning.ending import Ending
 from tuning.home import artifact_root, data_folder
 from tuning.plan import StudyPlan
 from tuning.record.client import mlflow_client
+from tuning.record.finished_study import read_study
 from tuning.record.study_record import StudyRecord
 from tuning.registry.model_card import ModelCard
-from tuning.registry.versions import confirm_version, register, resolve
+from tuning.registry.versions import confirm_version, promote_version, register, resolve
+from tuning.report import figures, winner
 from tuning.report.curves import POINTS, fold_curves
-from tuning.report.page import write_page
+from tuning.report.page import render, write_page
 from tuning.report.reading import read_report
 
 pytestmark = pytest.mark.heavy
@@ -111,22 +114,23 @@ def own_run():
     return client, run.info.run_id
 
 
-def confirmed(winning=()):
-    """What a confirmation leaves behind."""
+def confirmed(degree=0.6):
+    """What a confirmation leaves behind; ``degree`` is the AUC of a baseline on fresh splits."""
     client, run_id = own_run()
     row = {"name": "trial-005", "kind": "trial", "development_auc": 0.8, "standard_error": 0.01}
+    rows = [
+        {**row, "confirmed_auc": 0.7777},
+        {**row, "name": "degree", "kind": "baseline", "confirmed_auc": degree},
+    ]
     document = {
-        "rows": [
-            {**row, "confirmed_auc": 0.7777},
-            {**row, "name": "degree", "kind": "baseline", "confirmed_auc": 0.6},
-        ],
+        "rows": sorted(rows, key=lambda row: -row["confirmed_auc"]),
         "splits": 3,
         "best": "trial-005",
         "chosen": "trial-005",
         "tied": ["trial-005"],
         "comparisons": [{"name": "degree", "difference": 0.1777, "p_holm": 0.0312}],
         "chosen_comparisons": [{"name": "degree", "difference": 0.1777, "p_holm": 0.0312}],
-        "winning_baselines": list(winning),
+        "winning_baselines": [],
         "sealed": None,
         "model": {"model": "demo", "version": 1, "is_champion": True, "reason": "it was"},
     }
@@ -152,7 +156,7 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path, capsys):
     assert [one.name for one in tmp_path.iterdir()] == ["r.html"]
 
 
-def test_only_full_budget_trials_are_spoken_for():
+def test_of_an_older_record_only_full_budget_trials_are_spoken_for():
     found = read_report("told", None, data_folder())
     assert found["importance"]["trials"] == len(RATES)
     assert sum(found["importance"]["values"].values()) == pytest.approx(1)
@@ -163,6 +167,43 @@ def test_only_full_budget_trials_are_spoken_for():
     curves = found["curves"]["folds"]
     assert len(curves) == HONEST.folds
     assert np.mean([fold["auc"] for fold in curves]) == pytest.approx(found["winner"]["auc"])
+
+
+def test_trials_that_run_still_come_last_in_the_history():
+    found = read_report("told", None, data_folder())
+    open_now = [{**one, "ended": None, "status": "running"} for one in found["trials"][:2]]
+    told = {**found, "trials": [*open_now, *found["trials"][2:]]}
+    figure = figures.history(told)
+    (running,) = [trace for trace in figure.data if trace.name == "running"]
+    assert min(running.x) > max(max(one.x) for one in figure.data[1:] if one.name == "finished")
+    assert "running" in render(told)
+
+
+def test_a_stopped_trial_may_win_and_its_chosen_epoch_is_marked():
+    found = read_report("told", None, data_folder())
+    assert [one["ranked"] for one in found["trials"]] == [True] * 5 + [False]  # an older record
+    stopped = {**found["trials"][5], "ranked": True, "chosen": 2, "auc": 0.99}
+    winner = {**found["rows"][0], "name": stopped["name"], "epoch": 2, "ended": "stopped early"}
+    told = {**found, "trials": [*found["trials"][:5], stopped], "winner": winner}
+    told["rows"] = [winner, *found["rows"]]
+    (star,) = [trace for trace in figures.rungs(told).data if "chosen" in (trace.name or "")]
+    assert (star.x, star.y) == ((2,), (0.99,))
+    assert max(figures.history(told).data[0].y) == 0.99
+    page = " ".join(render(told).split())
+    assert "2†" in page
+    assert "after 4 epochs, where its last checkpoint was written; the chosen epoch is 2" in page
+
+
+def test_the_curves_of_a_winner_whose_chosen_epoch_is_not_its_last(monkeypatch):
+    study = read_study("told", None, data_folder())
+    best = study.candidates[0]
+    at = Configuration.from_dotted({**best.configuration.dotted(), "training.epochs": 2})
+    early = replace(study, candidates=(replace(best, configuration=at),))
+    monkeypatch.setattr(winner, "read_study", lambda *arguments: early)
+    missing = {}
+    found = winner.try_curves("told", {"name": best.name}, None, data_folder(), None, missing)
+    assert missing == {}
+    assert found["epoch"] == 4  # of the last checkpoint
 
 
 def test_curves_are_those_of_the_scores():
@@ -192,7 +233,7 @@ def test_a_confirmed_study_shows_its_confirmed_score_and_may_be_promoted(tmp_pat
     assert "0.7777" in text
     assert "+0.1777 to degree, the best baseline (paired, p 0.031)" in " ".join(text.split())
     assert "Not yet confirmed" not in text
-    confirm_version("demo", 1, {"fresh_auc": "0.7777", "fresh_auc_se": "0.01"}, ())
+    confirm_version("demo", 1, {"fresh_auc": "0.7777", "fresh_auc_se": "0.01"})
     client.delete_registered_model_alias("demo", "champion")
     promote("told", as_json=True)
     assert json.loads(capsys.readouterr().out)["is_champion"]
@@ -201,11 +242,12 @@ def test_a_confirmed_study_shows_its_confirmed_score_and_may_be_promoted(tmp_pat
     scores = np.random.default_rng(1).random(demo().associations.shape)
     card = ModelCard("demo", "other", HONEST, 0.9, 0.01, "For a test.", {}, CALIBRATION)
     register(own_run()[1], demo(), scores, card)
-    confirm_version("demo", 2, {"fresh_auc": "0.9", "fresh_auc_se": "0.01"}, ())
+    confirm_version("demo", 2, {"fresh_auc": "0.9", "fresh_auc_se": "0.01"})
+    assert promote_version("demo", 2, ()).is_champion
     with pytest.raises(InputError, match=r"demo/1 may not be champion: version 2 stays champion"):
         promote("told")
-    confirmed(winning=["degree"])
-    with pytest.raises(InputError, match=r"a baseline wins \(degree\)"):
+    confirmed(degree=0.78)
+    with pytest.raises(InputError, match=r"a baseline is ahead \(degree\)"):
         promote("told")
     assert int(resolve("demo").version) == 2
 

@@ -9,6 +9,7 @@ import pytest
 
 from model.data.catalogue import load
 from model.data.datasets import AssociationDataset
+from model.evaluation.metrics.table import METRICS
 from model.network.autoencoder import Configuration
 from tests.model.options import configuration
 from tuning.cli import app
@@ -44,7 +45,7 @@ def test_the_case_studies_show_the_next_rows_of_the_files(
         assert found.corrected is not None
         assert (found.corrected.node, found.corrected.shift) == (node, shift)
         assert found.node_offset == 1
-        assert found.as_printed.agreeing < found.of
+        assert found.as_printed.agreeing < found.checked
         assert any("labels are wrong" in sentence for sentence in found.sentences())
 
 
@@ -52,7 +53,7 @@ def test_a_claim_that_is_right_is_left_alone(tiny_network: AssociationDataset) -
     known = tiny_network.associations[2].astype(bool)
     marks = tuple(zip(tiny_network.small_molecules, known.tolist(), strict=True))
     found = audit(Claim(tiny_network.mirnas[2], marks), tiny_network)
-    assert found.as_printed.agreeing == found.of == len(marks)
+    assert found.as_printed.agreeing == found.checked == len(marks)
     assert found.corrected is None or found.corrected == found.as_printed
     assert not any("wrong" in sentence for sentence in found.sentences())
 
@@ -109,7 +110,7 @@ def test_ablations_hide_nothing() -> None:
 
 
 def test_the_table_puts_paper_and_protocols_side_by_side() -> None:
-    folds = [[{"auc": 0.9, **dict.fromkeys(("ap", "acc", "pre", "sen", "spe", "f1", "mcc"), 0.5)}]]
+    folds = [[{**dict.fromkeys(METRICS, 0.5), "auc": 0.9}]]
     two = [folds[0] + [{**folds[0][0], "auc": 0.8}]]
     assert percent(two)["auc"] == (pytest.approx(85), pytest.approx(np.std([90, 80], ddof=1)))
     frame = table_frame({"a": {"auc": 97.0}}, {("a", "paper"): percent(two)}, ("auc", "ap"))

@@ -18,15 +18,15 @@ from ray.cluster_utils import Cluster
 
 from model.data.synthetic import demo
 from model.errors import InputError
-from tests.tuning.survival import SPACE, begin, events, nothing_is_lost, resume
+from tests.tuning.survival import SPACE, begin, events, nothing_is_lost, resume, workers
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import StudyPlan
+from tuning.record.identity import mark_begun
 from tuning.search.resumption import (
     RAY_TRIAL,
     Point,
     Progress,
     enqueue,
-    mark_begun,
     read_plan,
     requeue_untracked_trials,
     save_plan,
@@ -124,15 +124,6 @@ def trains_under(raylet: int) -> bool:
     return "ImplicitFunc" in listed.stdout
 
 
-def workers(session: int) -> list[tuple[int, str]]:
-    """Processes of a session and what Ray calls them."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "-s", str(session)], capture_output=True, text=True, check=True
-    ).stdout
-    lines = [line.split(maxsplit=1) for line in listed.splitlines()]
-    return [(int(number), name) for number, name in lines if name.startswith("ray::")]
-
-
 def test_what_cannot_be_gone_on_with_is_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,7 +132,7 @@ def test_what_cannot_be_gone_on_with_is_refused(
     monkeypatch.setattr("tuning.console.console.width", 300)
     for arguments, said in (
         (["--name", "none", "--resume"], "no study 'none' to go on with"),
-        (["--name", "none", "--resume", "--trials", "9"], "--trials: a study that is gone on with"),
+        (["--name", "none", "--resume", "--seed", "9"], "--seed: a study that is gone on with"),
     ):
         monkeypatch.setattr(sys, "argv", ["mmatune", "tune", "demo", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -199,7 +190,7 @@ def test_rungs_are_filled_again_from_the_curves() -> None:
 
 
 def test_a_search_without_a_snapshot_tracks_no_trial(tmp_path: Path) -> None:
-    assert tracked_trials(str(tmp_path)) == set()
+    assert tracked_trials(str(tmp_path)) == {}
 
 
 def test_a_plan_is_read_as_it_was_written_and_an_older_one_too(home: Path) -> None:
@@ -212,7 +203,7 @@ def test_a_plan_is_read_as_it_was_written_and_an_older_one_too(home: Path) -> No
     save_plan(plan)
     with pytest.raises(InputError, match="never began"):
         read_plan("s", demo())
-    mark_begun(str(study_folder("s")))
+    mark_begun("s", str(study_folder("s")))
     read = read_plan("s", demo())
     assert (read.metric, read.sampler, read.trials, read.seed) == ("ap", "random", 3, 1)
     assert read.tags() == plan.tags()

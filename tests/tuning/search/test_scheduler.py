@@ -61,6 +61,50 @@ def test_the_study_s_metric_decides() -> None:
     assert scheduler.on_trial_result(None, trial(scheduler, "last", OTHER), result) == "STOP"
 
 
+def trains(scheduler: StudyScheduler, name: str, *scores: float) -> list[str]:
+    """What the scheduler says to a report every 20 epochs."""
+    of = trial(scheduler, name, OTHER)
+    return [report(scheduler, of, score, 20 * k) for k, score in enumerate(scores, start=1)]
+
+
+def test_a_rung_compares_what_is_chosen_from_curves_that_are_cut_there(
+    scheduler: StudyScheduler,
+) -> None:
+    """Not the last value: a trial that is past its best is not worse than one that never had it."""
+    level = (0.8,) * 9
+    assert trains(scheduler, "level", *level, 0.99) == ["CONTINUE"] * 10
+    past = (0.7, 0.8, 0.85, 0.9, 0.85, 0.8, 0.6, 0.5, 0.5)
+    assert trains(scheduler, "past", *past) == ["CONTINUE"] * 9
+    # Its 0.9 stands in the rung, and stops a trial that is better than its last value.
+    assert trains(scheduler, "later", *[0.86] * 9) == ["CONTINUE"] * 8 + ["STOP"]
+
+
+def test_a_single_high_point_does_not_carry_a_trial_past_a_rung(scheduler: StudyScheduler) -> None:
+    for name in ("a", "b", "c"):
+        trains(scheduler, name, *[0.78] * 3, *[0.8] * 6)
+    lucky = (0.79, 0.79, 0.79, 0.5, 0.99, 0.5, 0.5, 0.5, 0.5)
+    assert trains(scheduler, "lucky", *lucky) == ["CONTINUE"] * 8 + ["STOP"]
+
+
+def test_resuming_fills_rungs_with_what_was_chosen_at_them() -> None:
+    """Each curve is cut at the rung once more, though its later points are known by then."""
+    from tuning.search.curves import Curves
+    from tuning.search.resumption import Point, Progress
+
+    scores = {"a": (0.7, 0.8, 0.85, 0.9, 0.85, 0.8, 0.6, 0.5, 0.5), "b": (0.8,) * 12}
+    seen = StudyScheduler(SPACE)
+    for name, curve in scores.items():
+        trains(seen, name, *curve)
+    points = tuple(
+        Point(name, 20 * k, score, k)
+        for name, curve in scores.items()
+        for k, score in enumerate(curve, start=1)
+    )
+    curves = Curves("auc", Progress({"a": "run a", "b": "run b"}, points))
+    for again in (StudyScheduler(SPACE, points), StudyScheduler(SPACE, points, curves=curves)):
+        assert again._brackets[0]._rungs == seen._brackets[0]._rungs
+
+
 def test_a_decision_without_a_trial_of_ray_tune_s(scheduler: StudyScheduler) -> None:
     assert [scheduler.decide(str(k), 60, score) for k, score in enumerate((0.5, 0.8, 0.4))] == [
         "CONTINUE",

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from pathlib import Path
 
 import optuna
 import pytest
@@ -38,6 +39,12 @@ def test_starts_with_the_published_settings(search: StudySearch) -> None:
     assert not space.is_published(search.suggest("b"))
 
 
+def curve(search: StudySearch, name: str, *scores: float) -> None:
+    """Reports every 20 epochs, as Ray Tune passes on those that end nothing."""
+    for place, score in enumerate(scores, start=1):
+        search.on_trial_result(name, result(score, 20 * place))
+
+
 def test_each_ending_is_recorded(search: StudySearch) -> None:
     for name in ("full", "stopped", "diverged", "died", "never", "cut"):
         search.suggest(name)
@@ -52,12 +59,79 @@ def test_each_ending_is_recorded(search: StudySearch) -> None:
     search.on_trial_result("cut", result(0.9, 20))
     search.on_trial_complete("cut", result(0.9, 20))
     states = [trial.state for trial in trials()]
-    assert states == [TrialState.COMPLETE, TrialState.PRUNED, *[TrialState.FAIL] * 4]
-    assert trials()[0].value == 0.8
+    assert states == [*[TrialState.COMPLETE] * 3, *[TrialState.FAIL] * 3]
+    assert [trial.value for trial in trials()] == [0.8, 0.6, 0.6, None, None, None]
+    assert trials()[0].intermediate_values == {60: 0.7, 300: 0.8}
     assert trials()[1].intermediate_values == {20: 0.5, 60: 0.6}
-    # A fluke at an early rung is not the best of the study.
-    best = optuna.load_study(study_name="s", storage=optuna_storage_url()).best_trial
-    assert best.number == 0
+    assert [trial.user_attrs["ended"] for trial in trials()] == [
+        "finished",
+        "stopped early",
+        *["failed"] * 3,
+        "killed",
+    ]
+
+
+def test_a_stopped_and_a_finished_trial_are_told_alike(search: StudySearch) -> None:
+    """Both with what is chosen from their curve; neither its maximum nor its last value."""
+    scores = (0.6, 0.7, 0.71, 0.7, 0.95, 0.5, 0.5)
+    for name, flags in (("full", {"full_budget": True}), ("stopped", {})):
+        search.suggest(name)
+        curve(search, name, *scores[:-1])
+        search.on_trial_complete(name, result(scores[-1], 140, done=True, **flags))
+    full, stopped = trials()
+    assert full.state is stopped.state is TrialState.COMPLETE
+    assert full.value == stopped.value == 0.71
+    assert full.intermediate_values == stopped.intermediate_values
+    assert list(full.intermediate_values.values()) == list(scores)
+
+
+def test_a_diverged_trial_teaches_that_its_corner_is_bad(search: StudySearch) -> None:
+    for name in ("first", "good", "bad", "second", "machine lost"):
+        search.suggest(name)
+    # The first of a study has nothing to be as bad as.
+    search.on_trial_complete("first", result(math.nan, 20, done=True))
+    search.on_trial_complete("good", result(0.9, 60, done=True))
+    search.on_trial_complete("bad", result(0.4, 60, done=True))
+    curve(search, "second", 0.8, 0.95)
+    search.on_trial_complete("second", result(math.nan, 60, done=True))
+    search.on_trial_complete("machine lost", result(0.8, 40), error=True)
+    assert [(trial.state.name, trial.value) for trial in trials()] == [
+        ("PRUNED", None),
+        ("COMPLETE", 0.9),
+        ("COMPLETE", 0.4),
+        ("COMPLETE", 0.4),
+        ("FAIL", None),
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "curve-gp"])
+def test_a_sampler_learns_from_a_diverged_trial(sampler: str) -> None:
+    """It suggests a half of the range that diverges less often than where nothing is told of it."""
+    from search_spaces.schema import SearchSpace
+
+    space = SearchSpace.model_validate(
+        {
+            "description": "",
+            "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.6}},
+        }
+    )
+
+    def in_the_bad_half(study: str, *, error: bool) -> int:
+        search = StudySearch(
+            study, space, sampler=sampler, seed=1, storage_url=optuna_storage_url()
+        )
+        count = 0
+        for number in range(40):
+            dropout = search.suggest(str(number))["encoder.dropout"]
+            score = math.nan if dropout > 0.3 else 0.8 - dropout / 100
+            search.on_trial_complete(
+                str(number), result(score, 60, done=True), error=error and math.isnan(score)
+            )
+            count += number >= 15 and dropout > 0.3
+        return count
+
+    told, not_told = (in_the_bad_half(f"s{error}", error=error) for error in (False, True))
+    assert told < not_told or told == 0
 
 
 def test_the_database_does_not_wait_for_the_disk_also_when_gone_on_with(
@@ -86,7 +160,7 @@ def test_the_study_s_metric_is_told() -> None:
     search.on_trial_complete("full", result(math.nan, 300, full_budget=True) | {"ap": 0.2})
     search.on_trial_complete("stopped", result(0.9, 60, done=True) | {"ap": 0.3})
     assert [trial.value for trial in trials()] == [0.2, 0.3]
-    assert trials()[0].intermediate_values == {60: 0.1}
+    assert trials()[0].intermediate_values == {60: 0.1, 300: 0.2}
 
 
 def test_a_trial_that_was_told_as_failed_when_its_driver_died_is_added_again(
@@ -104,9 +178,10 @@ def test_a_trial_that_was_told_as_failed_when_its_driver_died_is_added_again(
     search.on_trial_complete("fails", None, error=True)
     search.on_trial_complete("resumed", result(0.8, 300, full_budget=True, done=True))
     failed, complete = [TrialState.FAIL] * 3, TrialState.COMPLETE
-    assert [trial.state for trial in trials()] == [*failed, complete, complete, TrialState.PRUNED]
+    assert [trial.state for trial in trials()] == [*failed, complete, complete, complete]
     first, second = trials()[4:]
-    assert (first.value, first.intermediate_values) == (0.7, {20: 0.5, 300: 0.7})
+    assert (first.value, first.intermediate_values) == (0.7, {20: 0.5, 40: 0.6, 300: 0.7})
+    assert [one.user_attrs["ended"] for one in (first, second)] == ["finished", "stopped early"]
     assert first.params == trials()[0].params
     assert (first.user_attrs["resumed"], first.user_attrs["ray_trial"]) == (0, "goes on")
     assert (second.user_attrs["resumed"], second.value) == (1, 0.4)
@@ -116,7 +191,33 @@ def test_a_second_completion_changes_nothing(search: StudySearch) -> None:
     search.suggest("a")
     search.on_trial_complete("a", result(0.6, 60, done=True))
     search.on_trial_complete("a", result(0.9, 300, full_budget=True, done=True))
-    assert trials()[0].state is TrialState.PRUNED
+    assert trials()[0].value == 0.6
+
+
+def test_a_resumed_searcher_chooses_from_the_whole_curve(
+    search: StudySearch, tmp_path: Path
+) -> None:
+    """The snapshot has no curves: those of the record, which a new driver has, are whole."""
+    from tuning.search.curves import Curves
+    from tuning.search.resumption import Point, Progress
+
+    search.suggest("a")
+    curve(search, "a", 0.5, 0.5, 0.5)
+    search.save(str(tmp_path / "state"))
+    scores = (0.5, 0.5, 0.5, 0.9, 0.9, 0.9, 0.9, 0.9)  # what came after the snapshot too
+    points = tuple(Point("a", 20 * k, score, k) for k, score in enumerate(scores, start=1))
+    again = StudySearch(
+        "s",
+        load_space("paper"),
+        sampler="tpe",
+        seed=0,
+        storage_url=optuna_storage_url(),
+        resumed=True,
+        curves=Curves("auc", Progress({"a": "run"}, points)),
+    )
+    again.restore(str(tmp_path / "state"))
+    again.on_trial_complete("a", result(0.2, 180, done=True))
+    assert trials()[0].value == 0.9
 
 
 def test_the_same_seed_suggests_the_same(tmp_path_factory: pytest.TempPathFactory) -> None:

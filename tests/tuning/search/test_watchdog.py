@@ -84,6 +84,7 @@ def test_a_trial_that_hangs_fails_alone(home: Any, monkeypatch: pytest.MonkeyPat
     degree = {"additive degree": tuning.study.BASELINES["additive degree"]}
     monkeypatch.setattr(tuning.study, "BASELINES", degree)
     monkeypatch.setattr(tuning.search.run, "HANG_TIMEOUT_S", 8.0)
+    monkeypatch.setattr(tuning.search.run, "MAX_FAILURES", 1)  # a process trains for each
     space = SearchSpace.model_validate(SPACE)
     result = tuning.study.run_study(StudyPlan("hang", demo(), HONEST, "test", space, 3, 0, None))
     runs = accounted_for_once("hang", 3, home / "studies" / "hang")

@@ -1,10 +1,11 @@
-"""What this project wants of a cluster file: machines, set-up, ports, storage, no secrets."""
+"""The rules of this project for a cluster file: machines, set-up, ports, storage, no secrets."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ _NEEDED = ("pyproject.toml", "constraints.txt", "model", "search_spaces", "tunin
 _TOKEN = "~/.ray/auth_token"
 # Families of EC2 machines with an NVIDIA GPU: G (but not AMD's g4ad) and P.
 _HAS_GPU = re.compile(r"^(g(?!4ad)\d\w*|gr\d\w*|p\d\w*)\.")
-# Somebody else's way to mark a value, or an example that was copied.
+# Marks of a value to fill in that are not ours, and copied example values.
 _PLACEHOLDER = re.compile(r"<[A-Za-z][\w -]*>|CHANGE.?ME|TODO|\bxxx+|0123456789abcdef0", re.I)
 _SECRET = re.compile(
     r"(SECRET|PASSWORD|ACCESS_KEY_ID|SESSION_TOKEN)\w*\s*=\s*\S|://[^/@\s\"']*:[^/@\s]*@"
@@ -25,7 +26,7 @@ _SECRET = re.compile(
 
 
 def project_mistakes(cluster: dict[str, Any], folder: Path) -> Iterator[Finding]:
-    """Every mistake that Ray would accept.
+    """Every mistake that Ray itself accepts.
 
     Args:
         folder: of the file; `ray up` is run there.
@@ -54,12 +55,12 @@ def things_to_do(cluster: dict[str, Any]) -> Iterator[Finding]:
             seen.add(text)  # an image that three machines share is filled in once
             yield Finding(where, text if len(text) < 90 else re.sub(r"^.*?(FILL IN)", r"\1", text))
     source = (cluster.get("file_mounts") or {}).get(_TOKEN)
-    if source and not Path(source).expanduser().is_file():
+    if source and not _is_there(Path(source), Path.is_file):
         yield Finding(f"file_mounts.{_TOKEN}", "no token yet", "ray get-auth-token --generate")
 
 
 def commands(cluster: dict[str, Any], *, kind: str = "") -> Iterator[tuple[str, str]]:
-    """Where each shell command stands, and the command; ``kind`` is a part of the key's name."""
+    """Dotted path and text of each shell command, of keys whose name contains ``kind``."""
     for key, value in cluster.items():
         if key.endswith("_commands") and kind in key:
             yield from texts(value, key)
@@ -152,14 +153,17 @@ def _own_machines(cluster: dict[str, Any], provider: dict[str, Any]) -> Iterator
         ):
             yield Finding(where, f"{address!r} is neither an address nor a name")
     key = (cluster.get("auth") or {}).get("ssh_private_key")
-    if key and not is_open(key) and not Path(key).expanduser().is_file() and not is_open(head):
+    if key and not is_open(key) and not _is_there(Path(key), Path.is_file) and not is_open(head):
         yield Finding("auth.ssh_private_key", f"there is no file {key}", "make it with ssh-keygen")
 
 
 def _mounts(mounts: dict[str, str], folder: Path) -> Iterator[Finding]:
     for remote, local in mounts.items():
-        source = folder / Path(local).expanduser()
-        if remote != _TOKEN and not is_open(local) and not source.exists():
+        if (
+            remote != _TOKEN
+            and not is_open(local)
+            and not _is_there(Path(local), Path.exists, folder)
+        ):
             hint = f"run `ray up` in {folder}" if not Path(local).is_absolute() else ""
             yield Finding(f"file_mounts.{remote}", f"there is no {local}", hint)
     if _TOKEN not in mounts:
@@ -168,6 +172,12 @@ def _mounts(mounts: dict[str, str], folder: Path) -> Iterator[Finding]:
     for name in _NEEDED:
         if f"~/mmatune/{name}" not in mounts:
             yield Finding(f"file_mounts.~/mmatune/{name}", "is missing", "the set-up needs it")
+
+
+def _is_there(path: Path, kind: Callable[[Path], bool], folder: Path = Path()) -> bool:
+    with suppress(OSError, ValueError, RuntimeError):  # too long, a NUL, an unknown user's home
+        return kind(folder / path.expanduser())
+    return False
 
 
 def _setup(cluster: dict[str, Any], folder: Path) -> Iterator[Finding]:
@@ -216,7 +226,7 @@ def _start(cluster: dict[str, Any]) -> Iterator[Finding]:
     for taken, count in Counter(filter(None, ports)).items():
         if count > 1:
             yield Finding("head_start_ray_commands", f"two servers are to listen at port {taken}")
-        if not 0 < int(taken) < 65536:
+        if not taken.isdecimal() or not 0 < int(taken) < 65536:
             yield Finding("head_start_ray_commands", f"{taken} is no port")
     for where, command in commands(cluster):
         for host in re.findall(r"--(?:dashboard-)?host[= ](\S+)", command):

@@ -1,4 +1,4 @@
-"""Whether the machines and the storage that a cluster file names answer, and share a folder."""
+"""Try the machines and the storage of a cluster file: do they answer, do they share a folder?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS = 20  # for one command on one machine
 
 
 def unreachable(cluster: dict[str, Any]) -> Iterator[Finding]:
-    """Mistakes that only a look at machines and bucket shows; none where values are open."""
+    """Mistakes that show only when machines and bucket are tried; none while values are open."""
     found = storage_of(cluster)
     if found and found[1].startswith("s3://") and not is_open(found[1]):
         yield from _bucket(*found)
@@ -51,7 +51,7 @@ def _bucket(where: str, storage: str) -> Iterator[Finding]:
 
 
 def _machines(cluster: dict[str, Any], machines: list[str], storage: str) -> Iterator[Finding]:
-    """Log in everywhere, ask for Python, and see whether a file of one is there on the others."""
+    """Log in everywhere, look for Python, and check that each sees the files of the others."""
     token = f".mmatune-{uuid.uuid4().hex}"
     folder = storage if storage.startswith("/") else ""
     mark = f"mkdir -p '{folder}' && touch '{folder}/{token}-'$(hostname)-$$" if folder else "true"

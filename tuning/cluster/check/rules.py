@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from model.errors import InputError
-from tuning.cluster.check.findings import Findings
+from search_spaces.yaml_file import read_yaml
+from tuning.cluster.check.findings import Finding, Findings
 from tuning.cluster.check.project_rules import project_mistakes, things_to_do
 from tuning.cluster.check.ray_rules import ray_mistakes
 from tuning.cluster.check.reaching import not_looked_at, unreachable
+from tuning.cluster.check.shape import wrong_kinds
 
 
 def check_cluster_file(path: Path) -> Findings:
@@ -24,10 +24,22 @@ def check_cluster_file(path: Path) -> Findings:
         InputError: the file cannot be read as a cluster file at all.
     """
     cluster = read_cluster_file(path)
-    mistakes = [*ray_mistakes(cluster), *project_mistakes(cluster, path.absolute().parent)]
+    mistakes = mistakes_of(cluster, path.absolute().parent)
     if not mistakes:
         mistakes = list(unreachable(cluster))
     return Findings(mistakes, list(things_to_do(cluster)), list(not_looked_at(cluster)))
+
+
+def mistakes_of(cluster: dict[str, Any], folder: Path) -> list[Finding]:
+    """What is wrong in the file itself; of one whose values are of wrong kinds only that.
+
+    Args:
+        folder: of the file.
+    """
+    return list(wrong_kinds(cluster)) or [
+        *ray_mistakes(cluster),
+        *project_mistakes(cluster, folder),
+    ]
 
 
 def read_cluster_file(path: Path) -> dict[str, Any]:
@@ -36,15 +48,7 @@ def read_cluster_file(path: Path) -> dict[str, Any]:
     Raises:
         InputError: there is no file, it is no YAML, or holds something else.
     """
-    try:
-        cluster = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}", where=str(path), hint="cluster.yaml is an example"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise InputError(f"is no YAML: {first}", where=str(path)) from error
+    cluster = read_yaml(path, hint="cluster.yaml is an example")
     if not isinstance(cluster, dict) or "provider" not in cluster:
         raise InputError(
             "has no `provider`, so it is no cluster file",

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.evaluation.ranked import RankedFold
+from model.evaluation.metrics.ranked import RankedFold
 
 if TYPE_CHECKING:
     from torch import Tensor  # at run time it would bring all of torch along
 
-    from model.evaluation.ranked_folds import RankedFolds
+    from model.evaluation.metrics.ranked_folds import RankedFolds
 
 
 def _itself(value: float) -> float:
@@ -23,7 +23,7 @@ def _itself(value: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """An entry of `model.evaluation.metrics.METRICS`, under its name. Higher is better.
+    """An entry of `model.evaluation.metrics.table.METRICS`, under its name. Higher is better.
 
     Args:
         meaning: what it says, in one line.
@@ -35,7 +35,8 @@ class Metric:
         finish: where ``batched`` gives (K, n), the value from the n numbers of one fold, computed
             on the host.
         needs_threshold: it is NaN where scores are no probabilities.
-        needs_pairs: it looks at which nodes a score is of; NaN where the caller has scores alone.
+        needs_pairs: it looks at which nodes a score is of; NaN where the caller has scores alone,
+            and where no node has what it asks for.
     """
 
     meaning: str

@@ -15,14 +15,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.evaluation.indicators import ACCURACY, F1, MCC, PRECISION, SENSITIVITY, SPECIFICITY
-from model.evaluation.metric import Metric
-from model.evaluation.ranked import Balance, RankedFold
-from model.evaluation.ranking import AUC, AVERAGE_PRECISION
+from model.evaluation.metrics.indicators import (
+    ACCURACY,
+    F1,
+    MCC,
+    PRECISION,
+    SENSITIVITY,
+    SPECIFICITY,
+)
+from model.evaluation.metrics.interface import Metric
+from model.evaluation.metrics.ranked import Balance, RankedFold
+from model.evaluation.metrics.ranking import AUC, AVERAGE_PRECISION, AVERAGE_PRECISION_AS_IS
+from model.evaluation.metrics.top_of_list import HITS_AT_100, NDCG, RECALL_AT_1_PERCENT
+from model.evaluation.metrics.within_nodes import (
+    AUC_BY_COLUMN,
+    AUC_BY_ROW,
+    RECALL_AT_10_BY_COLUMN,
+    RECALL_AT_10_BY_ROW,
+)
 from model.table import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from model.evaluation.metrics.ranked_pairs import RankedPairs
 
 METRICS: Table[Metric] = Table(
     "metric",
@@ -30,6 +46,14 @@ METRICS: Table[Metric] = Table(
     {
         "auc": AUC,
         "ap": AVERAGE_PRECISION,
+        "ap_as_is": AVERAGE_PRECISION_AS_IS,
+        "hits_at_100": HITS_AT_100,
+        "recall_at_1_percent": RECALL_AT_1_PERCENT,
+        "ndcg": NDCG,
+        "auc_by_row": AUC_BY_ROW,
+        "auc_by_column": AUC_BY_COLUMN,
+        "recall_at_10_by_row": RECALL_AT_10_BY_ROW,
+        "recall_at_10_by_column": RECALL_AT_10_BY_COLUMN,
         "acc": ACCURACY,
         "pre": PRECISION,
         "sen": SENSITIVITY,
@@ -50,10 +74,12 @@ def ranking_metrics(
 ) -> dict[str, float]:
     """Measure how held-out associations rank among other pairs.
 
-    All but the AUC depend on how many unknown pairs there are for one association, which says
-    nothing about a model. They are therefore given at 1:1: each class weighs one half in all, as
-    if as many unknown pairs as associations had been drawn, over and over. Where the classes are
-    of one size already, as under the ``paper`` protocol, these are the plain figures.
+    AP and the indicators depend on how many unknown pairs there are for one association, which
+    says nothing about a model. They are therefore given at 1:1: each class weighs one half in all,
+    as if as many unknown pairs as associations had been drawn, over and over. Where the classes are
+    of one size already, as under the ``paper`` protocol, these are the plain figures. The metrics
+    of a list that somebody reads (`top_of_list.py`, `within_nodes.py`, ``ap_as_is``) are of all
+    pairs alike.
 
     Args:
         held_out: (H,) scores of held-out associations, higher is more likely.
@@ -62,8 +88,8 @@ def ranking_metrics(
             nodes is NaN.
         threshold: a score of at least this counts as a predicted association; None for scores
             that are no probabilities: the indicators that need one are then NaN.
-        balance: "as is" weighs every pair alike instead. The figures then depend on U / H and may
-            be compared with those of the same U / H only.
+        balance: "as is" weighs every pair alike instead. AP and the indicators then depend on U / H
+            and may be compared with those of the same U / H only.
 
     Returns:
         A value for each of `METRICS`, in their order; NaN for all where a score is not finite.
@@ -85,7 +111,7 @@ def fold_metrics(
     held_out: Sequence[Tensor],
     unknown: Sequence[Tensor],
     *,
-    pairs: tuple[Sequence[Tensor], Sequence[Tensor]] | None = None,
+    pairs: RankedPairs | None = None,
     threshold: float | None = 0.5,
     balance: Balance = "1:1",
 ) -> list[dict[str, float]]:
@@ -95,12 +121,12 @@ def fold_metrics(
     has no batched form.
 
     Args:
-        held_out: of each fold (H,) float64 scores; ``unknown`` likewise (U,), ``pairs`` (2, H)
-            and (2, U).
+        held_out: of each fold (H,) float64 scores; ``unknown`` likewise (U,).
+        pairs: of these scores, on the same device.
     """
     import torch
 
-    from model.evaluation.ranked_folds import RankedFolds
+    from model.evaluation.metrics.ranked_folds import RankedFolds
 
     folds = RankedFolds(
         held_out=held_out, unknown=unknown, pairs=pairs, threshold=threshold, balance=balance

@@ -1,8 +1,7 @@
-"""`mmatune bench`: what things cost on this machine."""
+"""`mmatune bench trial`, `device`, `study`, `scale`, `scaling` and `store`: what things cost."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,18 +9,18 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from tuning.commands.bench.shared import (
+    DatasetOption,
+    RepeatsOption,
+    SpaceOption,
+    check_device,
+    make_folder,
+    show,
+)
 from tuning.commands.tune import DataDirOption
 from tuning.console import JsonOption, console, print_json
 
-app = typer.Typer(help="Measure what training and searching cost on this machine.")
 
-DatasetOption = Annotated[
-    str, typer.Option("--dataset", help="demo, dataset1, dataset2, or a folder of your own.")
-]
-RepeatsOption = Annotated[int, typer.Option("--repeats", min=1, help="Turns; medians are given.")]
-
-
-@app.command()
 def trial(
     dataset: DatasetOption = "demo",
     repeats: RepeatsOption = 15,
@@ -42,7 +41,7 @@ def trial(
     from tuning.bench.trial import bench_trial
     from tuning.home import data_folder
 
-    _check_device(device)
+    check_device(device)
     loaded = load(dataset, data_dir or data_folder())
     with console.status("bench ...") as status:
         result = bench_trial(
@@ -52,28 +51,9 @@ def trial(
             threads=threads,
             progress=lambda done, total: status.update(f"turn {done + 1} of {total} ..."),
         )
-    _show(result, as_json, title=f"bench trial, {loaded.name}, {device}, threads: {threads}")
+    show(result, as_json, title=f"bench trial, {loaded.name}, {device}, threads: {threads}")
 
 
-@app.command()
-def curves(
-    recording: Annotated[
-        str, typer.Option("--recording", help="Data set whose recorded curves are read.")
-    ] = "dataset2",
-    as_json: JsonOption = False,
-) -> None:
-    """What recorded curves of random points say about searching; nothing is trained.
-
-    Example: `mmatune bench curves --recording gpcr`
-    """
-    from tuning.bench.recorded_curves import bench_curves, read_curves
-
-    with console.status("bench ..."):
-        result = bench_curves(read_curves(recording))
-    _show(result, as_json, title=f"bench curves, {recording}")
-
-
-@app.command()
 def device(
     name: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     repeats: RepeatsOption = 9,
@@ -89,59 +69,19 @@ def device(
 
     from tuning.bench.device import bench_device
 
-    _check_device(name)
+    check_device(name)
     with console.status("bench ...") as status:
         result = bench_device(
             torch.device(name),
             repeats,
             lambda done, total: status.update(f"turn {done + 1} of {total} ..."),
         )
-    _show(result, as_json, title=f"bench device, {name}")
+    show(result, as_json, title=f"bench device, {name}")
 
 
-@app.command()
-def search(
-    dataset: DatasetOption = "demo",
-    space: Annotated[
-        str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
-    ] = "full",
-    budget: Annotated[
-        float, typer.Option("--budget", min=1, help="Seconds of training of each search.")
-    ] = 60,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Searches of each strategy.")] = 5,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """TPE with ASHA, either alone, and random search, with the same compute, without start points.
-
-    It takes strategies x seeds x budget over the number of cores: 13 minutes on 2 cores as is.
-
-    Example: `mmatune bench search --dataset dataset2 --budget 60 --seeds 5`
-    """
-    from model.data.catalogue import load
-    from search_spaces.loading import load_space
-    from tuning.bench.search import bench_search
-    from tuning.home import data_folder
-
-    loaded = load(dataset, data_dir or data_folder())
-    with console.status("bench ...") as status:
-        result = bench_search(
-            loaded,
-            load_space(space),
-            budget=budget,
-            seeds=range(seeds),
-            processes=len(os.sched_getaffinity(0)),
-            progress=lambda done, total: status.update(f"{done} of {total} searches done ..."),
-        )
-    _show(result, as_json, title=f"bench search, {loaded.name}, space {space}, {budget:g} s each")
-
-
-@app.command()
 def study(
     dataset: DatasetOption = "demo",
-    space: Annotated[
-        str, typer.Option("--space", help="A search space by name, or the path of a YAML file.")
-    ] = "full",
+    space: SpaceOption = "full",
     trials: Annotated[int, typer.Option("--trials", min=1, help="Configurations to try.")] = 24,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -157,10 +97,9 @@ def study(
 
     loaded = load(dataset, data_dir or data_folder())
     result = bench_study(loaded, space, load_space(space), trials)
-    _show(result, as_json, title=f"bench study, {loaded.name}, space {space}, {trials} trials")
+    show(result, as_json, title=f"bench study, {loaded.name}, space {space}, {trials} trials")
 
 
-@app.command()
 def scale(
     up_to: Annotated[
         int, typer.Option("--up-to", min=10_000, help="Associations of the largest network.")
@@ -177,10 +116,9 @@ def scale(
     sizes = [10**power for power in range(4, 10) if 10**power <= up_to]
     with console.status("bench ...") as status:
         result = bench_scale(sizes, repeats, lambda name: status.update(f"{name} ..."))
-    _show(result, as_json, title="bench scale")
+    show(result, as_json, title="bench scale")
 
 
-@app.command()
 def scaling(
     study: Annotated[
         str | None,
@@ -213,7 +151,7 @@ def scaling(
     from tuning.bench.scaling_page import write_page
 
     if out:
-        _make_folder(out)
+        make_folder(out)
     curves = record_study(study) if study else read_recording()
     with console.status("measuring a driver ...") as status:
         result = bench_scaling(
@@ -234,7 +172,7 @@ def scaling(
     if as_json:
         print_json(result)
         return
-    _show(result, as_json, title="bench scaling, the driver")
+    show(result, as_json, title="bench scaling, the driver")
     _show_scaling(result)
 
 
@@ -258,7 +196,6 @@ def _show_scaling(result: dict[str, Any]) -> None:
         console.print(f"{where} doubling pays up to {one['gpus']} GPUs{end}", soft_wrap=True)
 
 
-@app.command()
 def store(
     runs: Annotated[int, typer.Option("--runs", min=1, help="Trials in the store.")] = 10_000,
     trials: Annotated[int, typer.Option("--trials", min=2, help="Trials of each study.")] = 400,
@@ -282,49 +219,4 @@ def store(
             repeats=repeats,
             progress=status.update,
         )
-    _show(result, as_json, title=f"bench store, {runs} runs, {trials} trials a study")
-
-
-def _make_folder(folder: Path) -> None:
-    from model.errors import InputError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made: {error.strerror}", where="--out"
-        ) from error
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    from model.errors import InputError
-
-    if device not in ("cpu", "cuda"):
-        raise InputError(f"no device {device!r}", where="--device", hint="cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("torch sees no GPU here", where="--device", hint="use --device cpu")
-
-
-def _show(result: dict[str, Any], as_json: bool, *, title: str) -> None:
-    if as_json:
-        print_json(result)
-        return
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
-    table.add_column("")
-    for column in ("min", "median", "max", "unit"):
-        table.add_column(column, justify="left" if column == "unit" else "right")
-    for figure in result["figures"]:
-        shown = (f"{figure[key]:.3g}" for key in ("min", "median", "max"))
-        table.add_row(figure["name"], *shown, figure["unit"])
-    console.print(table)
-    for name, value in result["ratios"].items():
-        console.print(f"{name}: {value:.2f}")
-    if "recorded" in result:
-        count, about = result["figures"][0]["repeats"], result["recorded"]
-        console.print(f"{count} points of {about['space']}, recorded on {about['device']}.")
-        return
-    machine = result["machine"]
-    where = machine["gpu"] or f"{machine['processor']}, {machine['cores']} cores"
-    console.print(f"Measured {result['figures'][0]['repeats']} times on {where}.")
+    show(result, as_json, title=f"bench store, {runs} runs, {trials} trials a study")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.evaluation.metric import Metric
-from model.evaluation.ranked import RankedFold
+from model.evaluation.metrics.interface import Metric
+from model.evaluation.metrics.ranked import RankedFold
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from model.evaluation.ranked_folds import RankedFolds
+    from model.evaluation.metrics.ranked_folds import RankedFolds
 
 
 def _accuracy(sen: float, fall_out: float, share: float) -> float:

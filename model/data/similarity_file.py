@@ -1,0 +1,78 @@
+"""A similarity in a user's folder: a square text matrix with names, or a `.npy` file and names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from model.data.file_checks import symmetric
+from model.data.readers import check_names, labelled_matrix, place, read_table, read_text
+from model.errors import InputError, Problems
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+def read_similarity(
+    path: Path, kind: str, *, average: bool = False
+) -> tuple[list[str], np.ndarray]:
+    """Names and values of a similarity.
+
+    Args:
+        kind: "miRNA" or "small molecule".
+        average: take the mean of both directions, however far they are apart.
+
+    Raises:
+        InputError: the file cannot be used; it names row and column.
+    """
+    if path.suffix == ".npy":
+        return _map_similarity(path, kind)
+    table = read_table(path, DELIMITERS[path.suffix])
+    row_names, column_names, matrix = labelled_matrix(table, row_kind=kind, column_kind=kind)
+    problems = Problems()
+    for index, (row_name, column_name) in enumerate(zip(row_names, column_names, strict=False)):
+        if row_name != column_name:
+            problems.add(
+                f"{row_name!r} names the row, but {column_name!r} the column in the same position",
+                where=place(path, row=table.lines[index + 1], column=1),
+                hint="the header row and the first column must hold the same names in one order",
+            )
+    problems.raise_any()
+    return row_names, symmetric(matrix, average=average)
+
+
+def _map_similarity(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
+    """The names beside a `.npy` file, and its matrix, memory-mapped."""
+    try:
+        # Not numpy.load, which also takes archives and pickles under this name.
+        matrix = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # a damaged header raises whatever numpy's parser comes across
+        raise InputError(
+            f"is no array that numpy reads: {(str(error) or repr(error)).splitlines()[0]}",
+            where=str(path),
+            hint="write it with numpy.save, as float32 or float64",
+        ) from error
+    if matrix.ndim != 2 or matrix.dtype not in (np.float32, np.float64):
+        raise InputError(
+            f"holds {matrix.dtype} of shape {matrix.shape}",
+            where=str(path),
+            hint="a square matrix of float32 or float64 is needed",
+        )
+    names_path = path.with_name(path.name.replace("_similarity.npy", "_names.txt"))
+    if not names_path.exists():
+        raise InputError(
+            f"there is no {names_path.name}",
+            where=str(path.parent),
+            hint=f"give the names of {path.name}'s rows there, one a line",
+        )
+    names = [line.strip() for line in read_text(names_path).splitlines()]
+    while names and not names[-1]:
+        names.pop()
+    check_names(names, kind, lambda i: place(names_path, row=i + 1))
+    if matrix.shape != (len(names), len(names)):
+        raise InputError(
+            f"holds {matrix.shape[0]} x {matrix.shape[1]} values, but {names_path.name} has"
+            f" {len(names)} names",
+            where=str(path),
+        )
+    return names, matrix

@@ -1,0 +1,170 @@
+"""A search in which nothing happens says why, ends, and can be gone on with."""
+
+import os
+import pty
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from ray.tune.experiment import Trial
+
+from tests.tuning.commands_run import COMMAND
+from tests.tuning.survival import (
+    NAME,
+    SPACE,
+    TRIALS,
+    begin,
+    events,
+    nothing_is_lost,
+    resume,
+)
+from tuning.cluster.session import Resources
+from tuning.search import silence
+from tuning.search.silence import KNOWN_S, LAUNCH_S, TOLD_S, UNKNOWN_S, WatchSilence
+
+RUNNING = SimpleNamespace(status=Trial.RUNNING)
+PENDING = SimpleNamespace(status=Trial.PENDING)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def machine(folder: Path, **resources: float) -> dict[str, Any]:
+    (folder / "sockets").mkdir(parents=True, exist_ok=True)
+    socket = folder / "sockets" / "raylet"
+    socket.touch()
+    return {"RayletSocketName": str(socket), "Resources": resources}
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The signals that the search sends to itself."""
+    found: list[int] = []
+    monkeypatch.setattr(signal, "raise_signal", found.append)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("machines", "grows", "patience", "said"),
+    [
+        ("removed", False, KNOWN_S, "was removed"),
+        ("small", False, KNOWN_S, "none of Ray's 1 machines has what a trial asks for (1 CPU)"),
+        ("small", True, LAUNCH_S, "none was launched yet"),
+        ("none", False, KNOWN_S, "Ray has no machine"),
+        ("fitting", False, UNKNOWN_S, "Ray starts no process"),
+    ],
+)
+def test_it_waits_for_as_long_as_there_is_hope(
+    machines: str,
+    grows: bool,
+    patience: float,
+    said: str,
+    stopped: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    there = {
+        "removed": [machine(tmp_path / "session", CPU=2)],
+        "small": [machine(tmp_path / "session", CPU=0)],
+        "none": [],
+        "fitting": [machine(tmp_path / "session", CPU=2)],
+    }[machines]
+    if machines == "removed":
+        shutil.rmtree(tmp_path / "session")
+    launched = tmp_path / "bootstrap.yaml"
+    if grows:
+        launched.touch()
+    monkeypatch.setattr(silence, "LAUNCHED_FROM", launched)
+    monkeypatch.setattr(silence, "nodes", lambda: there)
+    clock = Clock()
+    watch = WatchSilence(Resources(1.0, 0.0, 1), clock=clock)
+    clock.now = 5000.0  # a trial runs for long: that is no silence
+    watch.on_step_begin(1, [RUNNING, PENDING])
+    for seconds in (KNOWN_S - 1, min(TOLD_S, patience - 1), patience - 1):
+        clock.now = 5000 + seconds
+        watch.on_step_begin(2, [PENDING])
+        assert not stopped
+    for clock.now in (5000 + patience, 5000 + patience + 10):
+        watch.on_step_begin(3, [PENDING])
+    assert stopped == [signal.SIGUSR1]
+    assert said in watch.reason
+    if patience > TOLD_S:
+        assert "the search ends in" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_trial_that_starts_ends_the_silence(
+    stopped: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "nodes", list)
+    clock = Clock()
+    watch = WatchSilence(Resources(1.0, 0.0, 1), clock=clock)
+    for number in range(10):
+        clock.now = number * (KNOWN_S - 1)
+        watch.on_step_begin(number, [RUNNING if number % 2 else PENDING])
+    assert not stopped
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.survives(
+    "Ray's temporary folder is removed while a study runs",
+    "the study says so within two minutes, ends, and `tune --resume` goes on",
+)
+def test_a_study_without_rays_folder_says_so_and_can_be_gone_on_with(
+    measured_home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "ray").mkdir()
+    short = Path("/tmp") / f"mma-{os.getpid()}"
+    short.symlink_to(tmp_path / "ray")
+    try:
+        os.environ["RAY_TMPDIR"] = str(short)
+        with begin(measured_home, tmp_path) as process:
+            (session,) = (one for one in short.glob("ray/session_2*") if one.is_dir())
+            shutil.rmtree(session)
+            stderr = process.communicate()[1]
+    finally:
+        del os.environ["RAY_TMPDIR"]
+        short.unlink()
+    assert process.returncode == 2, stderr
+    assert "was removed" in stderr
+    assert "Traceback" not in stderr
+    nothing_is_lost(resume())
+
+
+@pytest.mark.ray
+@pytest.mark.survives(
+    "the terminal or the ssh connection is closed (SIGHUP)",
+    "as Ctrl-C: the study ends in order, and `tune --resume` goes on",
+)
+def test_a_closed_terminal_ends_a_study_in_order(measured_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+        space = ["--space", str(tmp_path / "space.yaml")]
+        os.execv(
+            COMMAND[0],
+            [*COMMAND, "tune", "demo", *space, "--trials", str(TRIALS), "--name", NAME],
+        )
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        os.set_blocking(terminal, False)
+        while not any(one.get("step", 0) >= 20 for one in events(measured_home)):
+            screen.read(1 << 16)
+            assert os.waitpid(process, os.WNOHANG) == (0, 0)
+            time.sleep(0.1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    ended = [one for one in events(measured_home) if one["kind"] == "close"]
+    assert ended[-1]["status"] == "KILLED"
+    assert not (measured_home / "studies" / NAME / "driver.json").exists()
+    nothing_is_lost(resume())

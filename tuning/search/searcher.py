@@ -7,8 +7,10 @@ import pickle
 import sqlite3
 import warnings
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import optuna
@@ -30,14 +32,36 @@ class RelaxedSyncConnection(sqlite3.Connection):
     A suggestion is one transaction for each parameter, and the driver would wait for all of them.
     If the process dies, nothing is lost. A power cut may lose the last seconds, as it may of Ray
     Tune's state and of the record, but it does not damage the database.
+
+    SQLite then needs memory that processes share beside the file, and locks in it, which file
+    systems of clusters (GPFS, NFS) may refuse. There the default journal is used.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, database: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(database, *arguments, **options)
         # Refused while another process uses the database, which then stays as it is.
         with suppress(sqlite3.OperationalError):
-            self.execute("PRAGMA journal_mode=WAL")
-            self.execute("PRAGMA synchronous=NORMAL")
+            if _has_shared_memory(Path(database).parent):
+                self.execute("PRAGMA journal_mode=WAL")
+                self.execute("PRAGMA synchronous=NORMAL")
+
+
+@cache
+def _has_shared_memory(folder: Path) -> bool:
+    """Whether SQLite's write-ahead log works there: it is tried on a database of its own.
+
+    The study's cannot be asked: SQLite says "wal" and refuses whatever is done next.
+    """
+    with (
+        TemporaryDirectory(dir=folder) as scratch,
+        closing(sqlite3.connect(Path(scratch) / "tried.db")) as tried,
+    ):
+        try:
+            tried.execute("PRAGMA journal_mode=WAL")
+            tried.execute("CREATE TABLE tried (column_a)")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 class _Pickler(pickle.Pickler):

@@ -16,6 +16,7 @@ from model.evaluation.protocols import Fold, development_folds, development_pair
 from model.network.autoencoder import Configuration
 from model.training.checkpoint import CHECKPOINT, checkpoint
 from model.training.final import FinalModel
+from tuning.cluster.ray_processes import ended_without_gcs
 from tuning.cluster.session import Resources, check_ray, ray_session, trial_resources
 from tuning.cluster.shared_storage import check_shared, check_writable, first_line, study_storage
 from tuning.console import console
@@ -168,7 +169,16 @@ def _search_and_register(
 ) -> StudyResult:
     to_beat = _record_baselines(plan, folds, record)
     registration, problem = None, None
-    with console.status("starting Ray ...") as status, ray_session(plan.address):
+    without_gcs = InputError(
+        "Ray's store on this machine (gcs_server) died",
+        where=f"study {plan.name}",
+        hint=_go_on(plan),
+    )
+    with (
+        console.status("starting Ray ...") as status,
+        ray_session(plan.address),
+        ended_without_gcs(without_gcs),
+    ):
         resources = _resources(plan, folds, record, status)
         status.stop()
         check_shared(study_storage(plan.name, plan.storage), resources)

@@ -92,11 +92,15 @@ def hold_far_trials() -> None:
     RecordTrials.on_trial_result = hold  # type: ignore[method-assign]
 
 
-def release_held_trials(home: Path) -> None:
+def held_trials(home: Path) -> list[int]:
     held = home / "studies" / NAME / HELD
-    for process in held.read_text().split() if held.exists() else []:
+    return [int(process) for process in held.read_text().split()] if held.exists() else []
+
+
+def release_held_trials(home: Path) -> None:
+    for process in held_trials(home):
         with suppress(ProcessLookupError):
-            os.kill(int(process), signal.SIGCONT)
+            os.kill(process, signal.SIGCONT)
 
 
 def environment() -> dict[str, str]:
@@ -137,7 +141,8 @@ def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[s
         start_new_session=True,
     )
     try:
-        while not has_checkpoints(home):
+        # A result is in the record before its trial is held: who does not wait releases too early.
+        while not has_checkpoints(home) or len(held_trials(home)) < 2:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.1)
         release_held_trials(home)

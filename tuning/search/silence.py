@@ -15,6 +15,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from tuning.cluster.capacity import LAUNCHED_FROM, nodes
+from tuning.cluster.ray_processes import lives, own_processes
 from tuning.cluster.session import Resources
 from tuning.console import console
 
@@ -43,13 +44,21 @@ class WatchSilence(Callback):
         self._clock = clock
         self._since = clock()
         self._is_told = False
+        # That of a session of our own: those of a cluster are not this process's children.
+        self._raylets = own_processes("raylet")
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        if self.reason:
+            return
+        # Ray itself would end this process within half a minute, and not say what to do.
+        if dead := [one for one in self._raylets if not lives(one)]:
+            self._end(f"Ray's process {dead[0].pid} (raylet) on this machine died")
+            return
         if any(trial.status == Trial.RUNNING for trial in trials):
             self._since, self._is_told = self._clock(), False
             return
         silent = self._clock() - self._since
-        if self.reason or silent < KNOWN_S:
+        if silent < KNOWN_S:
             return
         why, patience = _why_none_starts(self._resources)
         if silent >= TOLD_S and not self._is_told:
@@ -58,8 +67,11 @@ class WatchSilence(Callback):
             said = f"no trial has started for {silent:.0f} s: {why}"
             console.print(said + (ends if patience > silent else ""), soft_wrap=True, markup=False)
         if silent >= patience:
-            self.reason = f"no trial runs, and none could start for {silent:.0f} s: {why}"
-            signal.raise_signal(signal.SIGUSR1)  # Ray Tune's orderly stop
+            self._end(f"no trial runs, and none could start for {silent:.0f} s: {why}")
+
+    def _end(self, reason: str) -> None:
+        self.reason = reason
+        signal.raise_signal(signal.SIGUSR1)  # Ray Tune's orderly stop
 
 
 def _why_none_starts(resources: Resources) -> tuple[str, float]:

@@ -1,5 +1,6 @@
 """A search in which nothing happens says why, ends, and can be gone on with."""
 
+import json
 import os
 import pty
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from ray.tune.experiment import Trial
@@ -138,6 +140,26 @@ def test_a_study_without_rays_folder_says_so_and_can_be_gone_on_with(
         short.unlink()
     assert process.returncode == 2, stderr
     assert "was removed" in stderr
+    assert "Traceback" not in stderr
+    nothing_is_lost(resume())
+
+
+@pytest.mark.ray
+@pytest.mark.survives(
+    "Ray's process or its store on the machine that drives a study is killed",
+    "one line says so, and `tune --resume` goes on",
+)
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_a_study_whose_ray_is_killed_says_so_and_can_be_gone_on_with(
+    name: str, measured_home: Path, tmp_path: Path
+) -> None:
+    with begin(measured_home, tmp_path) as process:
+        (killed,) = (one for one in psutil.Process(process.pid).children() if one.name() == name)
+        killed.kill()
+        stdout, stderr = process.communicate()
+    assert process.returncode == 2, stderr
+    assert f"({name})" in stdout + stderr
+    json.loads(stdout)
     assert "Traceback" not in stderr
     nothing_is_lost(resume())
 

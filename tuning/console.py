@@ -41,16 +41,9 @@ def stdout_for_documents() -> Iterator[None]:
         _documents = None
 
 
-def is_for_documents() -> bool:
-    """Whether stdout is kept for a document."""
-    return _documents is not None
-
-
 def print_json(document: Any) -> None:
     """Write one JSON document to stdout; NaN is refused, for it is not JSON."""
-    stdout = _documents or sys.stdout
-    stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
-    stdout.flush()
+    (_documents or sys.stdout).write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def print_error(error: InputError, *, as_json: bool) -> None:

@@ -16,7 +16,6 @@ from model.evaluation.protocols import Fold, development_folds, development_pair
 from model.network.autoencoder import Configuration
 from model.training.checkpoint import CHECKPOINT, checkpoint
 from model.training.final import FinalModel
-from tuning.cluster.ray_processes import ended_without_gcs
 from tuning.cluster.session import Resources, check_ray, ray_session, trial_resources
 from tuning.cluster.shared_storage import check_shared, check_writable, first_line, study_storage
 from tuning.console import console
@@ -39,6 +38,7 @@ from tuning.record.spool import Spool
 from tuning.record.study_list import outcome_tags
 from tuning.record.study_record import NOTE, TRIALS, StudyRecord, baseline_curve, chosen, runs_of
 from tuning.record.views import set_views
+from tuning.record.witness import witnessed
 from tuning.registry.model_card import ModelCard, version_tags
 from tuning.registry.versions import Registration, find_version, other_data, register, resolve
 from tuning.report.attach import attach_folds, attach_report
@@ -169,15 +169,15 @@ def _search_and_register(
 ) -> StudyResult:
     to_beat = _record_baselines(plan, folds, record)
     registration, problem = None, None
-    without_gcs = InputError(
-        "Ray's store on this machine (gcs_server) died",
+    without_a_word = InputError(
+        "the process that drove it was ended from without",
         where=f"study {plan.name}",
         hint=_go_on(plan),
     )
     with (
+        witnessed(f"error: {without_a_word}"),
         console.status("starting Ray ...") as status,
         ray_session(plan.address),
-        ended_without_gcs(without_gcs),
     ):
         resources = _resources(plan, folds, record, status)
         status.stop()

@@ -21,6 +21,8 @@ _ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     # The CSV, JSON and TensorBoard files nobody reads cost more than the report itself.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # What goes wrong in a trial is recorded with the trial.
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # `interruptible` handles Ctrl-C.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",

@@ -33,6 +33,11 @@ def driver_died(study: str) -> bool:
     return _file(study).exists() or (lock.is_file() and lock.stat().st_size > 0)
 
 
+def is_driver_known(study: str) -> bool:
+    """Whether the file is there; while the study is driven only its user can have removed it."""
+    return _file(study).exists()
+
+
 def is_driven(study: str) -> bool:
     """Whether a process drives it. Nothing is locked for that, so a look disturbs nobody."""
     return bool(_living_driver(study))

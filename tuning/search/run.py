@@ -109,7 +109,7 @@ def search(
             curves=curves,
             starts=[start.point for start in plan.start_points()],
         )
-        silence = WatchSilence(resources)
+        silence = WatchSilence(resources, plan.name)
         points, deadline = progress.points if progress else (), Deadline(plan.time_budget_s)
         mark_begun(plan.name, storage)
         # `tune.Tuner` would restore a pickled scheduler and pickled callbacks with its snapshot:

@@ -1,6 +1,7 @@
-"""Notices that no trial runs and none can start, says why, and ends the search, to be gone on with.
+"""Notices that a search cannot go on, says why, and ends it.
 
-Ray waits for ever: for a machine that is never launched, for a worker that cannot be started.
+Ray waits for ever: for a machine that is never launched, for a worker that cannot be started. And
+where a study's folder is removed it makes another one, in which every trial fails.
 """
 
 from __future__ import annotations
@@ -8,16 +9,19 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from tuning.cluster.capacity import LAUNCHED_FROM, nodes
-from tuning.cluster.ray_processes import lives, own_processes
 from tuning.cluster.session import Resources
 from tuning.console import console
+from tuning.home import study_path
+from tuning.record.driver import is_driver_known
 
 KNOWN_S = 60.0  # after which a search ends whose trials cannot start for a reason that is known
 TOLD_S = 100.0  # after which it is told that none has started
@@ -30,6 +34,7 @@ class WatchSilence(Callback):
 
     Args:
         resources: of a trial.
+        study: whose folder is watched too.
         clock: seconds from any beginning.
 
     Attributes:
@@ -37,21 +42,26 @@ class WatchSilence(Callback):
     """
 
     def __init__(
-        self, resources: Resources, *, clock: Callable[[], float] = time.monotonic
+        self, resources: Resources, study: str, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.reason = ""
         self._resources = resources
+        self._study = study
         self._clock = clock
         self._since = clock()
         self._is_told = False
         # That of a session of our own: those of a cluster are not this process's children.
-        self._raylets = own_processes("raylet")
+        self._raylets = [one for one in psutil.Process().children() if one.name() == "raylet"]
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         if self.reason:
             return
+        if not is_driver_known(self._study):
+            folder = study_path(self._study)
+            self._end(f"its folder {folder} was removed; only with a copy of it can it go on")
+            return
         # Ray itself would end this process within half a minute, and not say what to do.
-        if dead := [one for one in self._raylets if not lives(one)]:
+        if dead := [one for one in self._raylets if not _lives(one)]:
             self._end(f"Ray's process {dead[0].pid} (raylet) on this machine died")
             return
         if any(trial.status == Trial.RUNNING for trial in trials):
@@ -72,6 +82,12 @@ class WatchSilence(Callback):
     def _end(self, reason: str) -> None:
         self.reason = reason
         signal.raise_signal(signal.SIGUSR1)  # Ray Tune's orderly stop
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _why_none_starts(resources: Resources) -> tuple[str, float]:

@@ -27,6 +27,7 @@ from tests.tuning.survival import (
     resume,
 )
 from tuning.cluster.session import Resources
+from tuning.record.client import mlflow_client
 from tuning.search import silence
 from tuning.search.silence import KNOWN_S, LAUNCH_S, TOLD_S, UNKNOWN_S, WatchSilence
 
@@ -50,8 +51,9 @@ def machine(folder: Path, **resources: float) -> dict[str, Any]:
 
 @pytest.fixture
 def stopped(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The signals that the search sends to itself."""
+    """The signals that the search sends to itself; its folder is there."""
     found: list[int] = []
+    monkeypatch.setattr(silence, "is_driver_known", lambda study: True)
     monkeypatch.setattr(signal, "raise_signal", found.append)
     return found
 
@@ -90,7 +92,7 @@ def test_it_waits_for_as_long_as_there_is_hope(
     monkeypatch.setattr(silence, "LAUNCHED_FROM", launched)
     monkeypatch.setattr(silence, "nodes", lambda: there)
     clock = Clock()
-    watch = WatchSilence(Resources(1.0, 0.0, 1), clock=clock)
+    watch = WatchSilence(Resources(1.0, 0.0, 1), NAME, clock=clock)
     clock.now = 5000.0  # a trial runs for long: that is no silence
     watch.on_step_begin(1, [RUNNING, PENDING])
     for seconds in (KNOWN_S - 1, min(TOLD_S, patience - 1), patience - 1):
@@ -110,7 +112,7 @@ def test_a_trial_that_starts_ends_the_silence(
 ) -> None:
     monkeypatch.setattr(silence, "nodes", list)
     clock = Clock()
-    watch = WatchSilence(Resources(1.0, 0.0, 1), clock=clock)
+    watch = WatchSilence(Resources(1.0, 0.0, 1), NAME, clock=clock)
     for number in range(10):
         clock.now = number * (KNOWN_S - 1)
         watch.on_step_begin(number, [RUNNING if number % 2 else PENDING])
@@ -146,22 +148,48 @@ def test_a_study_without_rays_folder_says_so_and_can_be_gone_on_with(
 
 @pytest.mark.ray
 @pytest.mark.survives(
-    "Ray's process or its store on the machine that drives a study is killed",
-    "one line says so, and `tune --resume` goes on",
+    "a process of Ray's on the machine that drives a study is killed",
+    "the last line says so, and `tune --resume` goes on",
 )
-@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("raylet", 2, "(raylet) on this machine died"),
+        # Ray then ends the driver itself, at once or after a minute.
+        ("gcs_server", 1, "was ended from without"),
+        ("ray::DashboardAgent", 1, "was ended from without"),
+    ],
+)
 def test_a_study_whose_ray_is_killed_says_so_and_can_be_gone_on_with(
-    name: str, measured_home: Path, tmp_path: Path
+    name: str, code: int, said: str, measured_home: Path, tmp_path: Path
 ) -> None:
     with begin(measured_home, tmp_path) as process:
-        (killed,) = (one for one in psutil.Process(process.pid).children() if one.name() == name)
+        ray = psutil.Process(process.pid).children(recursive=True)
+        (killed,) = (one for one in ray if name in (one.name(), " ".join(one.cmdline()).strip()))
         killed.kill()
         stdout, stderr = process.communicate()
-    assert process.returncode == 2, stderr
-    assert f"({name})" in stdout + stderr
-    json.loads(stdout)
+    assert process.returncode == code, stderr
+    assert said in stdout + stderr
     assert "Traceback" not in stderr
     nothing_is_lost(resume())
+
+
+@pytest.mark.ray
+@pytest.mark.survives(
+    "a study's folder is removed while it runs",
+    "the study says so and ends; with a copy of the folder it could go on",
+)
+def test_a_study_whose_folder_is_removed_ends(measured_home: Path, tmp_path: Path) -> None:
+    with begin(measured_home, tmp_path) as process:
+        shutil.rmtree(measured_home / "studies" / NAME, ignore_errors=True)
+        stdout, stderr = process.communicate()
+    assert process.returncode == 2, stderr
+    assert "was removed" in json.loads(stdout)["problem"]
+    assert "Traceback" not in stderr
+    (run,) = mlflow_client().search_runs(
+        [mlflow_client().get_experiment_by_name(NAME).experiment_id], "tags.kind = 'study'"
+    )
+    assert run.info.status == "KILLED"
 
 
 @pytest.mark.ray

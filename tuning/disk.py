@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from model.errors import InputError
 
 _SYSTEM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+_FULL = 64 << 20  # bytes that may still be free where something larger did not fit
 _SQLITE = ("database or disk is full", "attempt to write a readonly database")
 
 
@@ -40,8 +42,24 @@ def refusals_named(where: str, hint: str) -> Iterator[None]:
         for one in chain_of(error):
             if said := refusal(str(one)):
                 file = str(one.filename or "") if isinstance(one, OSError) else ""
-                raise InputError(said, where=file or where, hint=hint) from error
+                raise InputError(said, where=file or _full_one(where), hint=hint) from error
         raise
+
+
+def _full_one(named: str) -> str:
+    """The temporary folder if its disk is full and that of the named place is not."""
+    folders = [tempfile.gettempdir(), os.environ.get("RAY_TMPDIR", "/tmp")]
+    if not _is_full(named):
+        return next((folder for folder in folders if _is_full(folder)), named)
+    return named
+
+
+def _is_full(folder: str) -> bool:
+    try:
+        disk = os.statvfs(folder)
+    except OSError:  # an address, or it is gone
+        return False
+    return disk.f_bavail * disk.f_frsize < _FULL
 
 
 def chain_of(error: BaseException | None) -> Iterator[BaseException]:

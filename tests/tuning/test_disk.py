@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -103,6 +105,19 @@ def test_the_home_fills_in_the_middle_of_a_study(
     assert json.loads(stdout)["error"]["message"] in (FAULTS[0][1], "database or disk is full")
     mend()
     nothing_is_lost(resume())
+
+
+@pytest.mark.heavy
+def test_the_full_one_is_named(disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray and its workers fail in the temporary folder with an error that names no file."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    fill(disk)
+    for named, found in ((tmp_path / "home", disk), (disk / "home", disk / "home")):
+        named.mkdir(exist_ok=True)
+        with pytest.raises(InputError) as refused, refusals_named(str(named), "mend that"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        assert refused.value.where == str(found)
 
 
 @pytest.mark.heavy

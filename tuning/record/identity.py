@@ -174,8 +174,16 @@ def study_experiment(client: MlflowClient, name: str, where: str = "study") -> A
 
 
 def study_experiments(client: MlflowClient) -> list[Any]:
-    """Experiments that are studies, newest first; a shared server has others too."""
-    return [one for one in all_pages(client.search_experiments) if "study" in one.tags]
+    """Experiments that are studies, newest first; a shared server has others too.
+
+    One whose removal was cut off after it had lost its name is no study any more.
+    """
+    found = all_pages(client.search_experiments)
+    return [
+        one
+        for one in found
+        if "study" in one.tags and one.name != _removed_name(one.tags["study"], one.experiment_id)
+    ]
 
 
 def mark_unbegun(name: str) -> None:
@@ -258,13 +266,16 @@ def _remove_experiment(found: Identity) -> None:
     # An experiment in the trash keeps its name, and cannot be renamed there.
     if found.is_in_trash:
         client.restore_experiment(experiment.experiment_id)
-    client.rename_experiment(
-        experiment.experiment_id, f"{found.name} (removed, {experiment.experiment_id})"
-    )
+    removed = _removed_name(found.name, experiment.experiment_id)
+    client.rename_experiment(experiment.experiment_id, removed)
     client.delete_experiment(experiment.experiment_id)
     if is_embedded() and not versions_of(found.name):
         # A server's files are its administrator's; a registered model needs those of its run.
         _empty_trash(experiment.experiment_id)
+
+
+def _removed_name(name: str, experiment_id: str) -> str:
+    return f"{name} (removed, {experiment_id})"
 
 
 def _empty_trash(experiment_id: str) -> None:

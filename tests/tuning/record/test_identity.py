@@ -28,6 +28,7 @@ from tuning.record.identity import (
     mark_begun,
     remove_study,
     study_experiment,
+    study_experiments,
 )
 from tuning.record.study_record import StudyRecord, runs_of
 from tuning.search.resumption import save_plan
@@ -276,6 +277,26 @@ def test_a_removal_that_is_cut_off_can_be_finished(
     remove_study(identify("cut"))
     assert not identify("cut")
     assert list(storage.iterdir()) == []
+
+
+def test_a_removal_that_is_cut_off_by_mlflow_leaves_no_study(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study("cut")
+    client = mlflow_client()
+    assert [one.name for one in study_experiments(client)] == ["cut"]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(client), "delete_experiment", _break)
+        with pytest.raises(ConnectionError):
+            remove_study(identify("cut"))
+    assert study_experiments(client) == []
+    remove_study(identify("cut"))
+    study("cut")
+    assert [one.name for one in study_experiments(client)] == ["cut"]
+
+
+def _break(*arguments: object) -> None:
+    raise ConnectionError
 
 
 def _interrupt_at(number: int, patch: pytest.MonkeyPatch) -> None:

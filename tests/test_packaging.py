@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, distribution, distributions
+import tomllib
+from importlib.metadata import (
+    PackageNotFoundError,
+    distribution,
+    distributions,
+    packages_distributions,
+)
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -61,6 +68,39 @@ def test_every_requirement_is_pinned(root: str) -> None:
     found = required(root)
     assert len(found) > 50
     assert found - {"mmatune"} - pins().keys() == set()
+
+
+def imported() -> dict[str, Path]:
+    """Packages of others that our code imports, and a file that does."""
+    found = {}
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            else:
+                continue
+            found.update({name.split(".")[0]: path for name in names})
+    own = {*sys.stdlib_module_names, *PACKAGES}
+    return {name: path for name, path in found.items() if name not in own}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Also what another package brings today: it need not tomorrow."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    declared = {
+        canonicalize_name(Requirement(one).name)
+        for one in (*project["dependencies"], *extras["cluster"], *extras["server"])
+    }
+    brings = packages_distributions()
+    undeclared = {
+        name: str(path)
+        for name, path in imported().items()
+        if declared.isdisjoint(canonicalize_name(one) for one in brings.get(name, [name]))
+    }
+    assert undeclared == {}
 
 
 def test_the_installed_versions_are_the_pinned_ones() -> None:

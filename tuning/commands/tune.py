@@ -218,11 +218,11 @@ def tune(
     from model.evaluation.groups import chosen_protocol
     from search_spaces.loading import load_space
     from tuning.forecast.outlook import look_ahead, show
-    from tuning.home import data_folder
+    from tuning.home import data_folder, database_files, is_embedded
     from tuning.jobs.submitted import prepare
     from tuning.plan import StudyPlan
     from tuning.record.earlier_study import best_of
-    from tuning.record.identity import claim_name
+    from tuning.record.identity import check_free, claim_name
     from tuning.search.resumption import changed, read_plan
     from tuning.starts import own_starts, prior_starts
     from tuning.study import resume_study, run_study
@@ -260,6 +260,9 @@ def tune(
         leak=check_before_study(loaded, rule, seed, accept_leak=accept_leak),
     )
     if only_plan:
+        # An embedded store that is not there yet knows no name, and a plan must not make it.
+        if not is_embedded() or any(file.exists() for file in database_files()):
+            check_free(plan.name, storage)
         outlook = look_ahead(plan)
         if as_json:
             print_json(outlook.document())

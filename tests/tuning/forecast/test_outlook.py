@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +19,14 @@ from model.errors import InputError
 from model.evaluation.protocols import HONEST, development_folds
 from model.network.autoencoder import Configuration
 from search_spaces.schema import SearchSpace
+from tests.tuning.commands_run import run_mmatune
 from tests.tuning.probes import COST, probe
 from tuning.cluster.session import Resources
 from tuning.forecast import outlook
 from tuning.forecast.estimate import forecast
 from tuning.forecast.prober import Prober
 from tuning.plan import StudyPlan
+from tuning.record.client import mlflow_client
 
 SPACE = {
     "description": "two widths, and a configuration that cannot be trained",
@@ -45,6 +48,28 @@ SAMPLED = 8  # random configurations of the probe
 def plan(**more: Any) -> StudyPlan:
     space = SearchSpace.model_validate(SPACE)
     return StudyPlan("planned", demo(), HONEST, "test", space, trials=6, **more)
+
+
+def test_a_plan_asks_whether_the_name_is_free(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mlflow_client().create_experiment("taken", tags={"study": "taken"})
+    code, _, stderr = run_mmatune(capsys, "tune", "demo", "--plan", "--name", "taken")
+    assert code == 2
+    assert "there is a study 'taken' already" in stderr
+
+
+@pytest.mark.heavy
+def test_a_plan_asks_whether_the_server_answers(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as silent:  # bound and not listening
+        silent.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        code, _, stderr = run_mmatune(capsys, "tune", "demo", "--plan")
+    assert code == 2
+    assert "no MLflow server answers" in stderr
+    assert not list(home.iterdir())
 
 
 @pytest.mark.ray

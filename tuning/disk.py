@@ -48,10 +48,8 @@ def refusals_named(where: str, hint: str) -> Iterator[None]:
 
 def _full_one(named: str) -> str:
     """The temporary folder if its disk is full and that of the named place is not."""
-    folders = [tempfile.gettempdir(), os.environ.get("RAY_TMPDIR", "/tmp")]
-    if not _is_full(named):
-        return next((folder for folder in folders if _is_full(folder)), named)
-    return named
+    folders = (named, tempfile.gettempdir(), os.environ.get("RAY_TMPDIR", "/tmp"))
+    return next((folder for folder in folders if _is_full(folder)), named)
 
 
 def _is_full(folder: str) -> bool:

@@ -114,7 +114,14 @@ def _is_alive(driver: dict[str, Any], study: str) -> bool:
     with suppress(psutil.Error, ValueError, OverflowError):  # none, or no number of a process
         process = psutil.Process(driver["process"])
         is_same = abs(process.create_time() - driver["started"]) < _SAME_TIME_S
-        return is_same and bool(process.status() != psutil.STATUS_ZOMBIE)
+        return is_same and lives(process)
+    return False
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs; one that died and that nobody has waited for yet does not."""
+    with suppress(psutil.Error):
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 

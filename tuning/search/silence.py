@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from tuning.cluster.capacity import LAUNCHED_FROM, nodes
 from tuning.cluster.session import Resources
 from tuning.console import console
 from tuning.home import study_path
-from tuning.record.driver import is_driver_known
+from tuning.record.driver import is_driver_known, lives
 
 KNOWN_S = 60.0  # after which a search ends whose trials cannot start for a reason that is known
 TOLD_S = 100.0  # after which it is told that none has started
@@ -61,7 +60,7 @@ class WatchSilence(Callback):
             self._end(f"its folder {folder} was removed; only with a copy of it can it go on")
             return
         # Ray itself would end this process within half a minute, and not say what to do.
-        if dead := [one for one in self._raylets if not _lives(one)]:
+        if dead := [one for one in self._raylets if not lives(one)]:
             self._end(f"Ray's process {dead[0].pid} (raylet) on this machine died")
             return
         if any(trial.status == Trial.RUNNING for trial in trials):
@@ -82,12 +81,6 @@ class WatchSilence(Callback):
     def _end(self, reason: str) -> None:
         self.reason = reason
         signal.raise_signal(signal.SIGUSR1)  # Ray Tune's orderly stop
-
-
-def _lives(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
-    return False
 
 
 def _why_none_starts(resources: Resources) -> tuple[str, float]:

@@ -38,6 +38,7 @@ def run_trial(
     Reports ``epoch``, ``full_budget``, ``loss``, the mean and sd over folds of every metric,
     ``seconds`` (wall, since the trial started on this worker), of these
     ``device_seconds`` in training and evaluation and ``setup_seconds`` before the first epoch.
+    On a CPU the second is processor time, which other work on the machine does not lengthen.
 
     Args:
         config: the searched parameters by dotted name.
@@ -61,13 +62,14 @@ def run_trial(
             validation.load(Path(folder))
             scores = OutOfFoldScores.load(Path(folder))
     budget = configuration.training.epochs
+    clock = time.process_time if device == "cpu" else time.perf_counter
     setup, busy = time.perf_counter() - started, 0.0
     with watchdog(hang_timeout_s) as feed:
         while validation.epoch < budget:
-            began = time.perf_counter()
+            began = clock()
             loss = validation.train(min(space.schedule.report_every, budget - validation.epoch))
             evaluation = validation.evaluate()
-            busy += time.perf_counter() - began
+            busy += clock() - began
             feed()
             summary = evaluation.summary()
             if keeps:

@@ -20,7 +20,7 @@ import numpy as np
 from model.errors import InputError
 from tuning.bench.measuring import Figure, document
 
-FOLDER = Path(__file__).with_name("recordings")
+FOLDER = Path(__file__).parents[1] / "recordings"
 AT_ONCE = (8, 24, 64)  # points of a random search
 EARLY = (20, 40, 60, 100, 180)  # epochs that are compared with the best of the curve
 FEW_FOLDS = 2

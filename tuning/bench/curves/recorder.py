@@ -26,7 +26,7 @@ from model.data.datasets import AssociationDataset
 from model.errors import InputError
 from model.evaluation.protocols import Fold, Protocol, development_folds
 from model.network.autoencoder import Configuration
-from tuning.bench.recorded_curves import RecordedCurves, write_curves
+from tuning.bench.curves.recorded import RecordedCurves, write_curves
 from tuning.metric import AUC
 
 # What two recordings must share to be one; the machine and the day may differ.

@@ -21,10 +21,10 @@ import numpy as np
 
 from model.errors import InputError
 from tuning.bench.measuring import machine
-from tuning.bench.recorded_curves import RecordedCurves, read_curves
-from tuning.bench.replaying import Replay, Rule, chosen_scores, replay
-from tuning.bench.strategies import RANDOM, RANKING, InOrder, Ranked, Suggested, rules_for
-from tuning.bench.surrogate import Surrogate, as_reported
+from tuning.bench.curves.recorded import RecordedCurves, read_curves
+from tuning.bench.curves.replaying import Replay, Rule, chosen_scores, replay
+from tuning.bench.curves.strategies import RANDOM, RANKING, InOrder, Ranked, Suggested, rules_for
+from tuning.bench.curves.surrogate import Surrogate, as_reported
 from tuning.search.samplers import SAMPLERS
 
 OF_RANDOM = 64  # trials of random search, whose best is the level

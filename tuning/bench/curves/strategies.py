@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuning.bench.recorded_curves import RecordedCurves
-from tuning.bench.replaying import Rule, Trial
+from tuning.bench.curves.recorded import RecordedCurves
+from tuning.bench.curves.replaying import Rule, Trial
 from tuning.search.curve_gp import SCORED, STARTUP, best_candidate, known_trials
 from tuning.search.encoding import Encoding
 

@@ -18,7 +18,7 @@ from optuna.distributions import (
 )
 from scipy.stats import spearmanr
 
-from tuning.bench.recorded_curves import RecordedCurves
+from tuning.bench.curves.recorded import RecordedCurves
 from tuning.search.encoding import Encoding
 
 REPORT_EVERY = 20  # epochs, as the shipped spaces have it

@@ -25,7 +25,7 @@ def curves(
 
     Example: `mmatune bench curves --recording gpcr`
     """
-    from tuning.bench.recorded_curves import bench_curves, read_curves
+    from tuning.bench.curves.recorded import bench_curves, read_curves
 
     with console.status("bench ..."):
         result = bench_curves(read_curves(recording))
@@ -69,8 +69,8 @@ def record(
     from model.evaluation.protocols import protocol as named_protocol
     from search_spaces.loading import load_space
     from search_spaces.sampling import sample_points
-    from tuning.bench.curve_recorder import Recording, record_curves
-    from tuning.bench.recorded_curves import read_points
+    from tuning.bench.curves.recorder import Recording, record_curves
+    from tuning.bench.curves.recorded import read_points
     from tuning.home import data_folder
 
     check_device(device)
@@ -139,7 +139,7 @@ def search(
 
     Example: `mmatune bench search --sampler gp --places 1 --places 16`
     """
-    from tuning.bench.search import bench_search
+    from tuning.bench.curves.search import bench_search
 
     with console.status("bench ...") as status:
         result = bench_search(

@@ -7,7 +7,7 @@ import pytest
 
 from model.errors import InputError
 from search_spaces.loading import load_space
-from tuning.bench.recorded_curves import (
+from tuning.bench.curves.recorded import (
     RecordedCurves,
     bench_curves,
     read_curves,

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from model.errors import InputError
-from tests.tuning.bench.test_surrogate import made_up
+from tests.tuning.bench.curves.test_surrogate import made_up
 from tests.tuning.commands_run import run_mmatune
-from tuning.bench import search
-from tuning.bench.recorded_curves import write_curves
-from tuning.bench.search import RECORDED, SURROGATE, Job, bench_search, run_search
-from tuning.bench.strategies import CROSSED, NEVER, RULES, SHIPPED, rules_for
+from tuning.bench.curves import search
+from tuning.bench.curves.recorded import write_curves
+from tuning.bench.curves.search import RECORDED, SURROGATE, Job, bench_search, run_search
+from tuning.bench.curves.strategies import CROSSED, NEVER, RULES, SHIPPED, rules_for
 from tuning.commands.bench.searching import show_searches
 from tuning.search.samplers import SAMPLERS
 

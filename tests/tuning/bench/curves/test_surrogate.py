@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from tuning.bench.recorded_curves import RecordedCurves
-from tuning.bench.surrogate import Surrogate, as_reported, space_of
+from tuning.bench.curves.recorded import RecordedCurves
+from tuning.bench.curves.surrogate import Surrogate, as_reported, space_of
 
 pytestmark = pytest.mark.heavy
 

@@ -48,11 +48,13 @@ class Trial:
         ask: what the chooser knows it by.
         auc: (E, K).
         seconds: (E,) for all folds.
+        place: among the recorded points, None off the record.
     """
 
     ask: Any
     auc: np.ndarray
     seconds: np.ndarray
+    place: int | None = None
     stage: int = -1
     known: np.ndarray = field(init=False)  # (E,) the mean over folds, as far as it was measured
 
@@ -62,6 +64,10 @@ class Trial:
     def score(self, reports: int) -> float:
         """At the epoch that is chosen from the first so many reports."""
         return float(chosen_scores(self.known[None, :reports])[0])
+
+    def chosen(self, reports: int) -> int:
+        """Which of the first so many reports is chosen."""
+        return int(chosen_reports(self.known[None, :reports])[0])
 
 
 class Chooser(Protocol):
@@ -79,10 +85,19 @@ class Chooser(Protocol):
 
 @dataclass(frozen=True)
 class Replay:
-    """How a search went: ``compute`` in seconds until the level, infinite if never reached."""
+    """How a search went.
+
+    Args:
+        compute: in seconds until the level, infinite if it was never reached.
+        trials: that were begun.
+        spent: compute in seconds until the search ended, for whatever reason.
+        ended: every trial that has a score of all folds, with its reports.
+    """
 
     compute: float
     trials: int
+    spent: float
+    ended: tuple[tuple[Trial, int], ...]
 
 
 @dataclass(frozen=True)
@@ -104,20 +119,23 @@ def replay(
     places: int,
     level: float,
     limit: float,
+    most: float = math.inf,
 ) -> Replay:
-    """Search until a trial has scored the level, or until the compute is spent.
+    """Search until a trial has scored the level, or until compute or trials are spent.
 
     Args:
         epochs: (E,) of the reports.
         limit: seconds of compute.
+        most: trials.
     """
     clock = _Clock(rule, epochs)
-    now, trials = 0.0, 0
+    now, spent, trials = 0.0, 0.0, 0
+    ended: list[tuple[Trial, int]] = []
 
     def start() -> None:
         nonlocal trials
         trial = clock.promoted() if rule.promote else None
-        if trial is None:
+        if trial is None and trials < most:
             trial = chooser.ask()
             trials += trial is not None
         if trial is not None:
@@ -129,17 +147,20 @@ def replay(
         now, _, trial = heapq.heappop(clock.running)
         if now * places > limit:
             break
+        spent = now * places
         stage = clock.learn(trial)
         if not stage.catches_up:
             chooser.report(trial, range(stage.begin, stage.end))
         if clock.goes_on(trial, stage):
             clock.begin(trial, now)
             continue
-        if not stage.folds and trial.score(stage.end) >= level:
-            return Replay(now * places, trials)
+        if not stage.folds:
+            ended.append((trial, stage.end))
+            if trial.score(stage.end) >= level:
+                return Replay(spent, trials, spent, tuple(ended))
         chooser.tell(trial, stage.end)
         start()
-    return Replay(math.inf, trials)
+    return Replay(math.inf, trials, spent, tuple(ended))
 
 
 class _Clock:
@@ -227,19 +248,24 @@ def _stages(rule: Rule, epochs: Sequence[int]) -> list[_Stage]:
 
 
 def chosen_scores(mean: np.ndarray) -> np.ndarray:
-    """(N,) the score at the epoch that is chosen from each curve.
+    """(N,) the score at the report that is chosen from each curve, see `chosen_reports`."""
+    scores: np.ndarray = mean[np.arange(len(mean)), chosen_reports(mean)]
+    return scores
+
+
+def chosen_reports(mean: np.ndarray) -> np.ndarray:
+    """(N,) which report is chosen from each curve.
 
     `model.evaluation.epoch_choice.choose_epoch` for many curves at once.
 
     Args:
         mean: (N, E) over the folds.
     """
-    count, length = mean.shape
+    length = mean.shape[1]
     half = WINDOW // 2
-    sums = np.concatenate([np.zeros((count, 1)), mean.cumsum(axis=1)], axis=1)
+    sums = np.concatenate([np.zeros((len(mean), 1)), mean.cumsum(axis=1)], axis=1)
     first = np.maximum(np.arange(length) - half, 0)
     after = np.minimum(np.arange(length) + half + 1, length)
     level = (sums[:, after] - sums[:, first]) / (after - first)
-    last_of_equals = length - 1 - level[:, ::-1].argmax(axis=1)
-    scores: np.ndarray = mean[np.arange(count), last_of_equals]
-    return scores
+    last_of_equals: np.ndarray = length - 1 - level[:, ::-1].argmax(axis=1)
+    return last_of_equals

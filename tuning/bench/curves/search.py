@@ -7,24 +7,21 @@ curves of a surrogate; where a model ranks the recorded points themselves, the c
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import product
-from multiprocessing import get_context
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from model.errors import InputError
-from tuning.bench.measuring import machine
+from tuning.bench.curves.processes import in_processes
 from tuning.bench.curves.recorded import RecordedCurves, read_curves
 from tuning.bench.curves.replaying import Replay, Rule, chosen_scores, replay
 from tuning.bench.curves.strategies import RANDOM, RANKING, InOrder, Ranked, Suggested, rules_for
 from tuning.bench.curves.surrogate import Surrogate, as_reported
+from tuning.bench.measuring import machine
 from tuning.search.samplers import SAMPLERS
 
 OF_RANDOM = 64  # trials of random search, whose best is the level
@@ -97,7 +94,7 @@ def bench_search(
     ]
     jobs = [Job(recording, *strategy, seed) for strategy in strategies for seed in range(seeds)]
     done: list[tuple[float, int]] = []
-    for result in _run_all(jobs, processes):
+    for result in in_processes(run_search, jobs, processes):
         done.append(result)
         progress(len(done), len(jobs))
     searches = [
@@ -195,16 +192,6 @@ def _level(recording: str, source: str, seed: int) -> tuple[float, float]:
 def _random_compute(recording: str) -> float:
     many = _surrogate(recording).random(2000, np.random.default_rng(0))
     return OF_RANDOM * float(many.seconds.sum(axis=1).mean())
-
-
-def _run_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[float, int]]:
-    """The results in order, from fresh processes of one thread each."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    with (
-        patch.dict(os.environ, threads),
-        ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool,
-    ):
-        yield from pool.map(run_search, jobs, chunksize=10)
 
 
 def _summary(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,9 +53,9 @@ class InOrder:
 
     def __init__(self, batches: Iterable[RecordedCurves]) -> None:
         self._left = (
-            Trial(None, auc, seconds)
+            Trial(None, auc, seconds, place)
             for curves in batches
-            for auc, seconds in zip(curves.auc, curves.seconds, strict=True)
+            for place, (auc, seconds) in enumerate(zip(curves.auc, curves.seconds, strict=True))
         )
 
     def ask(self) -> Trial | None:
@@ -151,7 +152,8 @@ class Ranked(Suggested):
                 self._place = self._left[best]
         self._left.remove(self._place)
         self.study.enqueue_trial(self._curves.points[self._place])
-        return super().ask()
+        trial = super().ask()
+        return trial and replace(trial, place=self._place)
 
     def _measured(self) -> tuple[np.ndarray, np.ndarray]:
         return self._curves.auc[self._place], self._curves.seconds[self._place]

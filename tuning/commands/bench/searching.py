@@ -1,4 +1,4 @@
-"""`mmatune bench curves`, `record` and `search`: which strategy finds good points soonest."""
+"""`mmatune bench curves`, `record`, `search`, `winners`, `gain`: which strategy of search pays."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def record(
     from model.evaluation.protocols import protocol as named_protocol
     from search_spaces.loading import load_space
     from search_spaces.sampling import sample_points
-    from tuning.bench.curves.recorder import Recording, record_curves
     from tuning.bench.curves.recorded import read_points
+    from tuning.bench.curves.recorder import Recording, record_curves
     from tuning.home import data_folder
 
     check_device(device)
@@ -154,6 +154,60 @@ def search(
         print_json(result)
         return
     show_searches(result, recording)
+
+
+def winners(
+    recording: Annotated[
+        str, typer.Option("--recording", help="Data set whose recorded curves are replayed.")
+    ] = "dataset2",
+    trials: Annotated[
+        list[int] | None,
+        typer.Option("--trials", min=1, help="Of the search; may be given several times."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Searches of each kind.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """What searches hand out, beside random search of equal compute; nothing is trained.
+
+    Searches are replayed on recorded curves without starting points, two trials at once. Each sees
+    all folds of the recording but one, on which its winner is scored. Of 24 and of 100 trials
+    unless other numbers are named.
+
+    Example: `mmatune bench winners --recording gpcr --trials 24`
+    """
+    from tuning.bench.curves.winners import bench_winners
+
+    with console.status("bench ...") as status:
+        result = bench_winners(
+            recording,
+            trials=trials or [24, 100],
+            seeds=seeds,
+            processes=len(os.sched_getaffinity(0)),
+            progress=lambda done, total: status.update(f"{done} of {total} searches replayed ..."),
+        )
+    if as_json:
+        print_json(result)
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
+    for column in ("trials", "winner of", "AUC", "curve-gp ahead by", "p", "wins"):
+        table.add_column(column, justify="left" if column == "winner of" else "right")
+    for row in result["rows"]:
+        ahead, error, p_value = row["ahead"] or (None, None, None)
+        table.add_row(
+            str(row["trials"]),
+            row["name"],
+            f"{row['auc']:.4f}",
+            *(
+                ("", "", "")
+                if ahead is None
+                else (f"{ahead:+.4f} ± {error:.4f}", f"{p_value:.2g}", f"{row['wins']:.0%}")
+            ),
+        )
+    console.print(f"bench winners, {recording}: on the fold that the search did not see")
+    console.print(table)
+    console.print(
+        f"{result['recorded']['points']} recorded points, {result['seeds']} seeds a fold."
+    )
 
 
 def show_searches(result: dict[str, Any], recording: str) -> None:

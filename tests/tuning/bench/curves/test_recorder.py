@@ -12,8 +12,8 @@ from model.errors import InputError
 from model.evaluation.protocols import HONEST, development_folds
 from model.network.autoencoder import Configuration
 from model.training.cross_validation import CrossValidation
-from tuning.bench.curves.recorder import Recording, record_curves
 from tuning.bench.curves.recorded import RecordedCurves, read_curves
+from tuning.bench.curves.recorder import Recording, record_curves
 from tuning.metric import AUC
 
 POINTS = [{"mask.rate": 0.2}, {"mask.rate": 0.4}, {"training.learning_rate": 1e30}]

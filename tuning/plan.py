@@ -34,6 +34,7 @@ class StudyPlan:
             resumed has all of it once more. None for as long as it takes.
         starts: points to evaluate first; None are those of the space's file.
         storage: folder or address that all machines share; None is the home.
+        ensemble_baselines: whether baselines may be members of the ensemble, beside trials.
         leak: what was accepted of a similarity that was computed from the associations: every run
             of the study says it.
     """
@@ -53,6 +54,7 @@ class StudyPlan:
     leak: str = ""
     starts: tuple[Start, ...] | None = None
     time_budget_s: float | None = None
+    ensemble_baselines: bool = False
 
     def start_points(self) -> tuple[Start, ...]:
         """What is evaluated before the sampler suggests anything, in that order."""

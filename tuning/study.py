@@ -46,7 +46,7 @@ from tuning.search.baseline_cache import cached_evaluation
 from tuning.search.resumption import Progress, reopen, save_plan
 from tuning.search.run import INTERRUPTED, search
 from tuning.search.samplers import SAMPLERS
-from tuning.search.worker import train_to_register
+from tuning.search.worker import score_baselines, train_to_register
 from tuning.starts import told
 
 if TYPE_CHECKING:
@@ -193,7 +193,9 @@ def _search_and_register(
         if not ended_early:
             try:
                 status.update("combining trials to an ensemble ...")
-                if record_ensemble(record, rows, folds, plan.metric):
+                others = tuple(BASELINES) if plan.ensemble_baselines else ()
+                scores = score_baselines(others, plan.dataset, folds)
+                if record_ensemble(record, rows, folds, plan.metric, scores):
                     record.wait(MLFLOW_DRAIN_TIMEOUT_S)
                     runs = runs_of(record.client, record.experiment_id)
                     rows = leaderboard_rows(runs)

@@ -16,7 +16,7 @@ from pkgutil import resolve_name
 import numpy as np
 
 from model.data.datasets import AssociationDataset
-from model.evaluation.metrics.table import ranking_metrics
+from model.evaluation.ensemble import OutOfFold, evaluate
 from model.evaluation.protocols import Fold
 from model.evaluation.result import Evaluation
 from model.table import Table
@@ -55,19 +55,18 @@ def evaluate_baseline(
     baseline: Baseline, dataset: AssociationDataset, folds: Sequence[Fold]
 ) -> Evaluation:
     """Measure a baseline on the folds of a protocol. Its scores are no probabilities."""
-    results = []
+    return evaluate(baseline_scores(baseline, dataset, folds), folds)
+
+
+def baseline_scores(
+    baseline: Baseline, dataset: AssociationDataset, folds: Sequence[Fold]
+) -> OutOfFold:
+    """What a baseline scores out of fold: of each fold (H + U,), held-out associations first."""
+    found = []
     for fold in folds:
-        scores = score_node_pairs(baseline(dataset, fold))
-        results.append(
-            ranking_metrics(
-                scores(fold.held_out),
-                scores(fold.ranked_against),
-                pairs=(fold.held_out, fold.ranked_against),
-                threshold=None,
-                balance=fold.balance,
-            )
-        )
-    return Evaluation(tuple(results))
+        score = score_node_pairs(baseline(dataset, fold))
+        found.append(np.concatenate((score(fold.held_out), score(fold.ranked_against))))
+    return found
 
 
 def score_node_pairs(scores_MS: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -139,6 +139,17 @@ def development_pairs(dataset: AssociationDataset, protocol: Protocol, seed: int
     return pairs
 
 
+def everything(dataset: AssociationDataset, protocol: Protocol) -> Fold:
+    """A fold that trains on all associations of the data and holds none out.
+
+    It is for what scores every pair, a baseline that is handed out. Of a network without its sealed
+    associations it trains on the others.
+    """
+    none = np.empty((2, 0), dtype=np.int64)
+    groups = association_groups(dataset, protocol.split_by, protocol.grouping)
+    return Fold(dataset.association_pairs, groups, none, none, protocol.balance)
+
+
 def _partition(
     dataset: AssociationDataset, protocol: Protocol, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:

@@ -21,6 +21,17 @@ from model.training.final import FinalModel
 
 
 @dataclass(frozen=True, eq=False)
+class FinalBaseline:
+    """A baseline among the members.
+
+    Args:
+        probability: (M, S) scores, on whatever scale they are.
+    """
+
+    probability: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class FinalEnsemble:
     """Trained models and what their mean says of every pair.
 
@@ -31,14 +42,14 @@ class FinalEnsemble:
         calibration: how the mean became probabilities.
     """
 
-    members: Mapping[str, FinalModel]
+    members: Mapping[str, FinalModel | FinalBaseline]
     weights: Mapping[str, int]
     probability: np.ndarray
     calibration: Calibration
 
 
 def final_ensemble(
-    members: Mapping[str, FinalModel],
+    members: Mapping[str, FinalModel | FinalBaseline],
     weights: Mapping[str, int],
     unknown: np.ndarray,
     calibration: Calibration,
@@ -70,7 +81,9 @@ def calibrated(
 
 
 def _mean(
-    members: Mapping[str, FinalModel], weights: Mapping[str, int], unknown: np.ndarray
+    members: Mapping[str, FinalModel | FinalBaseline],
+    weights: Mapping[str, int],
+    unknown: np.ndarray,
 ) -> np.ndarray:
     """(M, S) between 0 and 1: the weighted mean of the logits of each member's ranks.
 

@@ -121,7 +121,7 @@ def measure_gain(
             plan.seeds,
             trial_resources(None),
             progress,
-            members=list(library),
+            members=list(members),
         )
     measured = {name: found[name] for name in (*configurations, *BASELINES)}
     if members:

@@ -152,6 +152,14 @@ def tune(
             " asked to do, it knows. With --trials also with one that is finished.",
         ),
     ] = False,
+    ensemble_baselines: Annotated[
+        bool,
+        typer.Option(
+            "--ensemble-baselines",
+            help="Let baselines be members of the ensemble, beside trials. They are scored once"
+            " more for it.",
+        ),
+    ] = False,
     gpus_per_trial: PackingOption = None,
     only_plan: Annotated[
         bool,
@@ -254,6 +262,7 @@ def tune(
         seed=seed,
         sampler=sampler,
         metric=metric,
+        ensemble_baselines=ensemble_baselines,
         gpus_per_trial=gpus_per_trial,
         address=address,
         storage=storage,

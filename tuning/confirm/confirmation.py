@@ -86,6 +86,13 @@ class ConfirmationPlan:
         return tuple(one for one in self.study.candidates if one.name in wanted)
 
     @property
+    def baseline_members(self) -> tuple[str, ...]:
+        """The baselines of the study's ensemble."""
+        wanted = self.study.ensemble.members if self.study.ensemble else ()
+        trials = {one.name for one in self.members}
+        return tuple(name for name in wanted if name not in trials)
+
+    @property
     def seeds(self) -> list[int]:
         """One for each fresh split; always the same for a study, so nobody can draw again."""
         sequences = [
@@ -180,11 +187,11 @@ def confirm_study(plan: ConfirmationPlan) -> Confirmation:
             part,
             study.protocol,
             {one.name: one.configuration for one in (*plan.candidates, *plan.members)},
-            plan.baselines,
+            tuple(dict.fromkeys((*plan.baselines, *plan.baseline_members))),
             plan.seeds,
             resources,
             progress,
-            members=[one.name for one in plan.members],
+            members=plan.study.ensemble.members if plan.study.ensemble else (),
         )
         on_splits = _with_ensemble(plan, part, on_splits)
         measured = _measured(plan, on_splits)
@@ -195,7 +202,9 @@ def confirm_study(plan: ConfirmationPlan) -> Confirmation:
         _record_children(plan, on_splits)
         status.update(f"training {verdict.chosen} on all development associations ...")
         chosen = _chosen(plan, verdict)
-        trained = train_chosen(plan.study, part, chosen, plan.members, resources)
+        trained = train_chosen(
+            plan.study, part, chosen, plan.members, plan.baseline_members, resources
+        )
         status.stop()
         return _open_and_register(plan, measured, ratio, verdict, chosen, trained, resources)
 
@@ -344,7 +353,7 @@ def _open_and_register(
                 study,
                 chosen,
                 number,
-                lambda: train_on_all(trained, study.dataset, resources),
+                lambda: train_on_all(trained, study.dataset, study.protocol, resources),
             )
         confirm_refit(model, refit, tags)
         result = replace(result, refit=refit)

@@ -72,9 +72,9 @@ def _card(study: FinishedStudy, chosen: Candidate | Ensemble, trained: Trained) 
 def _length(chosen: Candidate | Ensemble) -> str:
     if isinstance(chosen, Ensemble):
         return (
-            f"as a weighted mean of {len(chosen.members)} trials"
-            f" ({counted(chosen.members)}), each for the epochs chosen from its own curve and with"
-            " several seeds"
+            f"as a weighted mean of {len(chosen.members)} members"
+            f" ({counted(chosen.members)}), each trial for the epochs chosen from its own curve and"
+            " with several seeds"
         )
     epochs = chosen.configuration.training.epochs
     return f"for {epochs} epochs, chosen from the trial's curve"
@@ -93,6 +93,7 @@ def _checkpoints(study: FinishedStudy, trained: Trained) -> dict[str, bytes]:
     return {
         f"{name.partition(' ')[0]}.safetensors": checkpoint(member, study.dataset)
         for name, member in trained.members.items()
+        if isinstance(member, FinalModel)  # a baseline has no weights to keep
     }
 
 

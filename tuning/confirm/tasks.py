@@ -33,7 +33,8 @@ class OnSplit:
         seconds: mean time of one model, training and scoring, in wall-clock seconds; None for a
             baseline, whose scores may come from the cache.
         weights: number of weights of one model; None for a baseline.
-        scores: of each seed what it scored out of fold, where that was asked for.
+        scores: of each seed what it scored out of fold, where that was asked for; of a baseline
+            so many times the same.
     """
 
     folds: tuple[dict[str, float], ...]
@@ -59,7 +60,8 @@ def measure_on_fresh_splits(
     Args:
         seeds: one for each split: it fixes the partition and the training.
         progress: called with how many tasks are done, and how many there are.
-        members: configurations whose scores are asked for.
+        members: configurations and baselines whose scores are asked for; of baselines the cache
+            has none.
 
     Returns:
         Per name one result per split, in the order of ``seeds``.
@@ -80,12 +82,14 @@ def measure_on_fresh_splits(
             tasks[task] = (name, index)
         for name in baselines:
             entry = Entry.of(name, part.dataset, f"{protocol.name}, fresh", seed, folds)
-            found = entry.read()
+            keep = name in members
+            found = None if keep else entry.read()
             if found is not None:
                 results.setdefault(name, {})[index] = OnSplit(found.folds, None)
                 continue
             entries[name, index] = entry
-            tasks[on_cpu.remote(name, part_there, protocol_there, seed)] = (name, index)
+            task = on_cpu.remote(name, part_there, protocol_there, seed, keep)
+            tasks[task] = (name, index)
     waiting = list(tasks)
     while waiting:
         progress(len(tasks) - len(waiting), len(tasks))
@@ -165,8 +169,12 @@ def mean_over_seeds(folds: tuple[dict[str, float], ...]) -> tuple[dict[str, floa
     )
 
 
-def _baseline_task(name: str, part: DevelopmentPart, protocol: Protocol, seed: int) -> OnSplit:
-    from model.baselines.registry import BASELINES, evaluate_baseline
+def _baseline_task(
+    name: str, part: DevelopmentPart, protocol: Protocol, seed: int, keep: bool
+) -> OnSplit:
+    from model.baselines.registry import BASELINES, baseline_scores
 
     folds: tuple[Fold, ...] = fresh_folds(part, protocol, seed)
-    return OnSplit(evaluate_baseline(BASELINES[name], part.dataset, folds).folds, None)
+    scores = baseline_scores(BASELINES[name], part.dataset, folds)
+    # It has no seed: beside the models of each it is the same.
+    return OnSplit(evaluate(scores, folds).folds, None, scores=(scores,) * SEEDS if keep else ())

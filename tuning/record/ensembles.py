@@ -27,11 +27,13 @@ MEMBERS = "members"  # tag of its run: how often each trial was chosen, as JSON
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A weighted mean of trials' scores, see `model.evaluation.ensemble`.
+    """A weighted mean of scores of trials, and of baselines if the study let them be members.
+
+    See `model.evaluation.ensemble`.
 
     Args:
         name: of its run.
-        members: how often each trial was chosen.
+        members: how often each trial or baseline was chosen.
         development_score: the study's metric, the mean over the development folds.
         development_sd: over the folds; None for a single one.
     """
@@ -48,17 +50,22 @@ def counted(members: Mapping[str, int]) -> str:
 
 
 def record_ensemble(
-    record: StudyRecord, rows: Sequence[Mapping[str, Any]], folds: Sequence[Fold], metric: str
+    record: StudyRecord,
+    rows: Sequence[Mapping[str, Any]],
+    folds: Sequence[Fold],
+    metric: str,
+    baselines: Mapping[str, OutOfFold],
 ) -> bool:
     """Choose an ensemble of a study's trials and give it a run.
 
-    There is none where fewer than two trials have scores, or where none adds to the best. The
-    ensemble of a study that went on takes the place of the one before.
+    There is none where fewer than two have scores, where none adds to the best, and where no trial
+    is in it. The ensemble of a study that went on takes the place of the one before.
 
     Args:
         rows: the study's leaderboard.
         folds: the development folds.
         metric: the study's.
+        baselines: that may be members too, with what they score out of fold.
 
     Returns:
         Whether there is an ensemble now.
@@ -67,11 +74,12 @@ def record_ensemble(
         if row["kind"] == KIND:
             record.delete(record.client.get_run(row["run_id"]).data.tags[KEY])
     trials = [(row["name"], row["run_id"], row["epoch"]) for row in rows if row["kind"] == "trial"]
-    scores = out_of_fold(record.client, trials)
-    if len(scores) < 2:
+    of_trials = out_of_fold(record.client, trials)
+    scores = {**of_trials, **baselines}
+    if not of_trials or len(scores) < 2:
         return False
     members = select(scores, folds, metric)
-    if len(members) < 2:
+    if len(members) < 2 or not members.keys() & of_trials.keys():
         return False
     summary = evaluate(combined(scores, members), folds).summary()
     tags = {MEMBERS: json.dumps(members)}

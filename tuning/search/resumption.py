@@ -90,6 +90,7 @@ def save_plan(plan: StudyPlan) -> None:
         "storage": plan.storage,
         "leak": plan.leak,
         "time_budget_s": plan.time_budget_s,
+        "ensemble_baselines": plan.ensemble_baselines,
     }
     draft = study_folder(plan.name) / f"{PLAN}.draft"
     draft.write_text(json.dumps(document, indent=2), encoding="utf-8")
@@ -160,6 +161,7 @@ def _plan(
         storage=document["storage"],
         leak=document.get("leak", ""),
         time_budget_s=document.get("time_budget_s"),
+        ensemble_baselines=document.get("ensemble_baselines", False),
     )
 
 

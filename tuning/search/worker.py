@@ -10,11 +10,12 @@ import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.evaluation.fresh_splits import DevelopmentPart
-from model.evaluation.protocols import Fold
+from model.evaluation.protocols import Fold, Protocol
 from model.network.autoencoder import Configuration
 from tuning.cluster.session import Resources
 
 if TYPE_CHECKING:
+    from model.evaluation.ensemble import OutOfFold
     from model.training.final import FinalModel  # a trial's process needs nothing of it
 
 Result = TypeVar("Result")
@@ -56,6 +57,38 @@ def train_on_everything(
 ) -> FinalModel:
     """The model for use, see `model.training.final.refit`."""
     return _run(_refit_task, resources, measured, dataset)
+
+
+def score_baselines(
+    names: Sequence[str], dataset: AssociationDataset, folds: Sequence[Fold]
+) -> dict[str, OutOfFold]:
+    """What each baseline scores on the folds, see `baseline_scores`; a task each."""
+    import ray
+
+    data_there, folds_there = ray.put(dataset), ray.put(folds)
+    task = ray.remote(num_cpus=1)(_baseline_task)
+    tasks = {name: task.remote(name, data_there, folds_there) for name in names}
+    return {name: ray.get(one) for name, one in tasks.items()}
+
+
+def _baseline_task(name: str, dataset: AssociationDataset, folds: Sequence[Fold]) -> OutOfFold:
+    from model.baselines.registry import BASELINES, baseline_scores
+
+    return baseline_scores(BASELINES[name], dataset, folds)
+
+
+def score_every_pair(
+    name: str, dataset: AssociationDataset, protocol: Protocol, resources: Resources
+) -> np.ndarray:
+    """(M, S) scores of a baseline that knows all associations of the data."""
+    return _run(_every_pair_task, resources, name, dataset, protocol)
+
+
+def _every_pair_task(name: str, dataset: AssociationDataset, protocol: Protocol) -> np.ndarray:
+    from model.baselines.registry import BASELINES
+    from model.evaluation.folds import everything
+
+    return BASELINES[name](dataset, everything(dataset, protocol))
 
 
 def _run(task: Callable[..., Result], resources: Resources, *arguments: Any) -> Result:

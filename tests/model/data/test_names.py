@@ -44,8 +44,8 @@ def test_what_is_no_twin_stays_apart(names: tuple[str, str]) -> None:
 @pytest.mark.parametrize("name", ["demo", "dataset1", "dataset2"])
 def test_the_published_labels_are_what_they_were(name: str, shared_data: Path) -> None:
     """Splits follow from the order of the labels, so folds and recorded scores would change."""
-    mirnas = load(name, shared_data).mirnas
-    assert precursor_labels(mirnas) == [mature_name(mirna) for mirna in mirnas]
+    names = load(name, shared_data).rows
+    assert precursor_labels(names) == [mature_name(name) for name in names]
 
 
 def test_a_label_is_the_mature_name_of_the_first() -> None:

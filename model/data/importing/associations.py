@@ -118,7 +118,7 @@ def _above(
         other = (
             f"--associations '{source.origin}' --columns 1,2 takes every pair, whatever its weight"
             if isinstance(source, Pairs)
-            else "values at or above it are associations, all others unknown pairs"
+            else "--threshold '<=30' takes small ones, such as dissociation constants"
         )
         problems.add(
             f"the associations have weights from {low:g} to {high:g}",
@@ -127,10 +127,11 @@ def _above(
             f" {np.median(values[values != 0]):g}; {other}",
         )
         return np.asarray(values != 0)
-    above = np.asarray(values >= choices.threshold)
+    limit = choices.threshold
+    above = np.asarray(values <= limit if choices.at_most else values >= limit)
     changes.append(
         f"weights from {low:g} to {high:g}: the {int(above.sum())} {unit} of {values.size} with"
-        f" {choices.threshold:g} or more are associations"
+        f" {limit:g} or {'less' if choices.at_most else 'more'} are associations"
     )
     return above
 

@@ -101,7 +101,7 @@ class Pairs:
         weights: K numbers beside them, or None.
         header: what the two columns are called, or None.
         ignored: headers or numbers of columns that were passed over.
-        names: the same cells as a list of names, where that could be meant.
+        lines_as_names: the same lines as a list of names, where that could be meant.
     """
 
     origin: Origin
@@ -110,7 +110,14 @@ class Pairs:
     weights: np.ndarray | None = None
     header: tuple[str, str] | None = None
     ignored: tuple[str, ...] = ()
-    names: NameList | None = None
+    lines_as_names: NameList | None = None
+
+    @property
+    def names(self) -> NameList | None:
+        """The lines, or else the first column, as a list of names, if they are distinct."""
+        if self.lines_as_names is None and len(set(self.ends[0])) == len(self.lines):
+            return NameList(self.origin, tuple(self.ends[0]), self.lines)
+        return self.lines_as_names
 
     @property
     def are_numbers(self) -> bool:
@@ -120,11 +127,16 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Cells of which it cannot be seen what they are; told only where they are needed."""
+    """Cells of which it cannot be seen what they are; told only where they are needed.
+
+    Args:
+        names: its first column of words, where they are distinct.
+    """
 
     origin: Origin
     message: str
     hint: str = ""
+    names: NameList | None = None
 
 
 Candidate = Matrix | NameList | Pairs | Unclear

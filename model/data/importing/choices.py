@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.data.importing.candidates import Origin
+from model.data.importing.words import kind_of, same_kind
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Choices:
         similarities, names: by kind, such a file.
         columns: of the associations, if they are a list: both ends, and the weight as a third.
         index_base: the number of the first thing where things are numbered, 0 or 1.
-        threshold: the least weight of an association.
+        threshold: the least weight of an association, or the largest where ``at_most``.
         transpose: the rows, or the first ends, of the associations are of the second kind.
         symmetrise: take the mean of both directions, however far apart they are.
         nan_as_0: what is missing is 0.
@@ -34,6 +35,7 @@ class Choices:
     columns: tuple[str, ...] | None = None
     index_base: int | None = None
     threshold: float | None = None
+    at_most: bool = False
     transpose: bool = False
     symmetrise: bool = False
     nan_as_0: bool = False
@@ -44,6 +46,13 @@ class Choices:
     def own_kinds(self) -> tuple[str, ...]:
         """All words for kinds that the user gave."""
         return (*(self.kinds or ()), *self.similarities, *self.names)
+
+    def kind_of(self, text: str) -> str | None:
+        """The kind that a text names; one of the two, where the user says what they are."""
+        kind = kind_of(text, self.own_kinds)
+        if kind is None or self.kinds is None:
+            return kind
+        return next((own for own in self.own_kinds if same_kind(own, kind)), None)
 
 
 def means(given: str, origin: Origin) -> bool:

@@ -59,6 +59,7 @@ def classify(
             grid.origin,
             f"has {max(len(ends), len(words))} columns that could be an end of a pair",
             f"say which: --columns {','.join(cells.title(i) for i in (words or ends)[:2])}",
+            _distinct_names(cells, words),
         )
     if cells.width == 2 or len(words) == 2:
         ends = [0, 1] if cells.width == 2 else words
@@ -272,6 +273,12 @@ def _names(cells: _Cells, words: list[int]) -> NameList | None:
         cells.first_number(numbered[0]) if numbered else None,
         tuple(cells.title(i) for i in range(cells.width) if i != column and i not in numbered[:1]),
     )
+
+
+def _distinct_names(cells: _Cells, words: list[int]) -> NameList | None:
+    names = tuple(cells.column(words[0])) if words else ()
+    is_list = bool(names) and len(set(names)) == len(names)
+    return NameList(cells.grid.origin, names, cells.lines) if is_list else None
 
 
 def _pairs(cells: _Cells, ends: Sequence[int], weight: int | None) -> Pairs:

@@ -12,7 +12,7 @@ from itertools import product
 from model.data.importing.candidates import Matrix, Pairs
 from model.data.importing.choices import Choices
 from model.data.importing.roles import Piece
-from model.data.importing.words import header_kind, kind_of, same_kind
+from model.data.importing.words import header_kind, same_kind
 from model.errors import InputError, Problems
 
 _SHARED = 0.5  # of the shorter list, from which on two lists of names are of one side
@@ -82,7 +82,7 @@ def ends_of(associations: Pairs | Matrix, pieces: list[Piece], choices: Choices)
     ends = []
     for number, cells in enumerate(associations.ends):
         title = associations.header[number] if associations.header else ""
-        kind, words = kind_of(title, choices.own_kinds), header_kind(title, choices.own_kinds)
+        kind, words = choices.kind_of(title), header_kind(title, choices.own_kinds)
         if indices:
             ends.append(End(None, None, max(map(int, cells)) + starts_at_0, kind, words))
         else:

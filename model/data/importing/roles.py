@@ -10,7 +10,6 @@ import numpy as np
 from model.data.datasets import ROUNDING
 from model.data.importing.candidates import Candidate, Matrix, NameList, Pairs, Unclear
 from model.data.importing.choices import Choices, means
-from model.data.importing.words import kind_of
 from model.errors import InputError, Problems
 
 
@@ -60,7 +59,8 @@ def roles_of(candidates: list[Candidate], choices: Choices) -> Roles:
     """
     problems = Problems()
     given = _given(candidates, choices, problems)
-    rest = [one for one in candidates if id(one) not in {id(piece.content) for piece in given}]
+    taken = {piece.content.origin for piece in given}
+    rest = [one for one in candidates if one.origin not in taken]
     if choices.associations is not None:
         wanted = [one for one in rest if means(choices.associations, one.origin)]
         chosen = [one for one in wanted if isinstance(one, Pairs | Matrix)]
@@ -72,16 +72,15 @@ def roles_of(candidates: list[Candidate], choices: Choices) -> Roles:
             if isinstance(one, Pairs) or (isinstance(one, Matrix) and not is_similarity(one))
         ]
         if len(chosen) > 1:  # what could be names too is not needed as associations
-            chosen = [one for one in chosen if not (isinstance(one, Pairs) and one.names)]
+            chosen = [one for one in chosen if not (isinstance(one, Pairs) and one.lines_as_names)]
     problems.raise_any()
     notes, pieces = [], list(given)
-    own = choices.own_kinds
     for one in rest:
-        kind = kind_of(one.origin.part, own) or kind_of(one.origin.path.stem, own)
+        kind = choices.kind_of(one.origin.part) or choices.kind_of(one.origin.path.stem)
         if any(one is other for other in chosen):
             continue
-        if isinstance(one, Pairs) and one.names:
-            pieces.append(Piece(one.names, kind))
+        if isinstance(one, Pairs) and one.lines_as_names:
+            pieces.append(Piece(one.lines_as_names, kind))
         elif isinstance(one, NameList) or (isinstance(one, Matrix) and is_similarity(one)):
             pieces.append(Piece(one, kind))
         elif isinstance(one, Unclear):
@@ -123,7 +122,7 @@ def _given(candidates: list[Candidate], choices: Choices, problems: Problems) ->
             found = [one for one in candidates if means(file, one.origin)]
             fit = [one for one in found if isinstance(one, wanted)]
             if wanted is NameList:
-                fit += [one.names for one in found if isinstance(one, Pairs) and one.names]
+                fit += [o.names for o in found if isinstance(o, Pairs | Unclear) and o.names]
             if wanted is Matrix:
                 fit = [one for one in fit if isinstance(one, Matrix) and one.is_square]
             if len(fit) == 1 and isinstance(fit[0], Matrix | NameList):

@@ -26,7 +26,7 @@ class Side:
         raw: the names as they stand in the files, which may be repeated.
         similarity: its file's, of which rows and columns are in the order of the names; or None.
         first_number: of a list that numbers its names, 0 or 1; else None.
-        names_from: where the names come from, in words.
+        names_from: where the names come from, in words; "" if they are made.
         is_known: whether the number of things is known, not only the largest that was named.
     """
 
@@ -118,6 +118,9 @@ def similarity_of(
             return None
         values = np.where(missing, 0.0, values)
         changes.append(f"{int(missing.sum())} missing cells of the {side.kind} similarity became 0")
+    if np.all(values.diagonal() == 100) and values.min() >= 0 and values.max() <= 100:
+        values = values / 100
+        changes.append(f"the {side.kind} similarity was in percent and was divided by 100")
     apart = np.triu(np.abs(values - values.T))
     largest, count = float(apart.max()), int((apart > SYMMETRY_TOLERANCE).sum())
     if not count:
@@ -209,4 +212,4 @@ def _raw_names(
         order = "" if similarity is None else ", in whose order the similarity is taken to be"
         return end.names, f"{associations.origin}{order}"
     size = similarity.size if similarity is not None else end.size or end.least
-    return [f"{kind} {number + 1}" for number in range(size)], "nowhere: they are made"
+    return [f"{kind} {number + 1}" for number in range(size)], ""

@@ -65,6 +65,8 @@ def decoded(content: bytes, origin: Origin, encoding: str | None) -> tuple[str, 
 def read_grid(text: str, origin: Origin) -> Grid:
     """The cells of a text, its delimiter found out; blank lines and those of ``#`` are left out.
 
+    But of the lines of ``#`` before the table, the last that has as many cells is its header.
+
     Of tabs, semicolons, commas, bars and spaces, the first that parts nearly all lines into as many
     cells is the delimiter. A header that is one cell shorter gets an empty first one: R writes it.
 
@@ -76,8 +78,8 @@ def read_grid(text: str, origin: Origin) -> Grid:
     forced = None
     if lines and (separator := _SEPARATOR_LINE.match(lines[0][1].strip(" "))):
         forced, lines = separator[1], lines[1:]
-    heading = lines[:1] if lines and lines[0][1].lstrip().startswith("#") else []
     kept = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
+    heading = [one for one in lines if kept and one[0] < kept[0][0] and one not in kept[:1]]
     if not kept:
         raise InputError("holds no rows", where=origin.at())
     numbers = [number for number, _ in kept]
@@ -91,10 +93,11 @@ def read_grid(text: str, origin: Origin) -> Grid:
             break
     else:
         return _one_column(kept, origin)
-    if heading and not forced:
-        first = _parted([heading[0][1].lstrip().lstrip("#")], delimiter)
-        if first and len(first[0]) == width and rows[0] != first[0]:
-            rows, numbers = [*first, *rows], [heading[0][0], *numbers]
+    for number, line in reversed(heading):
+        first = _parted([line.lstrip().lstrip("#")], delimiter)
+        if first and len(first[0]) == width:
+            rows, numbers = [*first, *rows], [number, *numbers]
+            break
     if len(rows[0]) == width - 1 and len(rows) > 1:
         rows[0] = ["", *rows[0]]
     _check_widths(rows, numbers, width, delimiter, origin)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from model.data.importing.associations import associations_of
-from model.data.importing.candidates import Matrix, Pairs
+from model.data.importing.candidates import Matrix, Origin, Pairs
 from model.data.importing.choices import Choices, means
 from model.data.importing.matching import ends_of, match
 from model.data.importing.roles import Piece, described, roles_of
@@ -96,8 +96,6 @@ def _file_of_columns(paths: Sequence[Path], choices: Choices) -> Path | None:
         return None
     files = [file for path in paths for file in (path.iterdir() if path.is_dir() else [path])]
     if choices.associations is not None:
-        from model.data.importing.candidates import Origin
-
         name = choices.associations
         files = [
             file
@@ -169,7 +167,7 @@ def _network(
 
 
 def _renamed(side: Side) -> list[str]:
-    if side.names_from.startswith("nowhere"):
+    if not side.names_from:
         return [f"names were made for the {side.kind} side: {side.names[0]!r} and so on"]
     new = [name for name, raw in zip(side.names, side.raw, strict=True) if name != raw]
     if not new:
@@ -204,7 +202,6 @@ def _lines(network: _Network) -> list[str]:
         )
         alone = int((degrees == 0).sum())
         more = f"; {alone} without an association" if alone else ""
-        lines.append(
-            f"{side.kind}: {len(side.names)}, names from {side.names_from}, {similarity}{more}"
-        )
+        names = f"names from {side.names_from}" if side.names_from else "names made"
+        lines.append(f"{side.kind}: {len(side.names)}, {names}, {similarity}{more}")
     return lines

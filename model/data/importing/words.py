@@ -13,7 +13,7 @@ _KINDS = (
     *("peptide", "antibody", "antigen", "disease", "phenotype", "symptom", "side effect"),
     *("indication", "pathway", "microbe", "bacterium", "virus", "phage", "host", "pathogen"),
     *("plant", "pollinator", "herb", "food", "ingredient", "tissue", "cell line", "patient"),
-    *("user", "item", "author", "paper"),
+    *("user", "item", "author", "paper", "RNA"),
 )
 _OTHER_FORMS = {
     "sm": "small molecule",
@@ -23,6 +23,10 @@ _OTHER_FORMS = {
     "microrna": "miRNA",
     "bacteria": "bacterium",
     "adr": "side effect",
+    "dis": "disease",
+    "lnc": "lncRNA",
+    "circ": "circRNA",
+    "prot": "protein",
     "tf": "transcription factor",
 }
 # What stands in a header beside or in place of a kind.
@@ -30,7 +34,10 @@ _GENERIC = {
     *("id", "ids", "name", "names", "symbol", "number", "no", "index", "idx", "list", "code"),
     *("accession", "label", "score", "weight", "value", "confidence", "pmid", "pubmed"),
     *("evidence", "source", "reference", "association", "interaction", "known", "count", "year"),
-    *("affinity", "kd", "ki", "type", "database", "row", "column"),
+    *("affinity", "kd", "ki", "type", "database", "row", "column", "common", "official"),
+    # Whose numbers identify things.
+    *("bank", "drugbank", "kegg", "uniprot", "entrez", "ensembl", "hgnc", "mesh", "omim"),
+    *("doid", "pubchem", "cid", "chembl", "mirbase", "ncbi"),
 }
 _WEIGHTS = {
     *("score", "weight", "value", "confidence", "label", "association", "interaction", "known"),
@@ -66,9 +73,16 @@ def header_kind(cell: str, own: Sequence[str] = ()) -> str | None:
 
 
 def is_header_word(cell: str, own: Sequence[str] = ()) -> bool:
-    """Whether a cell says what its column holds, rather than being one of its things."""
-    words = {word.casefold() for word in _words(cell)}
-    return bool(words) and (words <= _GENERIC or _joined(cell) in _all_joined(own))
+    """Whether a cell says what its column holds, rather than being one of its things.
+
+    A cell with a digit, such as ``CID:137``, is a thing.
+    """
+    if not re.fullmatch(r"[A-Za-z\s_./()#-]+", cell):
+        return False
+    words = [word.casefold() for word in _words(cell)]
+    rest = "".join(_singular(word) for word in words if word not in _GENERIC)
+    kinds = {_joined(kind) for kind in (*own, *_KINDS)} | _OTHER_FORMS.keys()
+    return bool(words) and (not rest or rest in kinds)
 
 
 def is_weight(header: str) -> bool:
@@ -79,12 +93,6 @@ def is_weight(header: str) -> bool:
 def same_kind(one: str, other: str) -> bool:
     """Whether two words are one kind: ``Drugs`` and ``drug``."""
     return _joined(one) == _joined(other)
-
-
-def _all_joined(own: Sequence[str]) -> set[str]:
-    """Kinds, alone and with a generic word beside: "gene", "genename", "genesymbol"."""
-    kinds = {_joined(kind) for kind in (*own, *_KINDS)} | _OTHER_FORMS.keys()
-    return kinds | {kind + word for kind in kinds for word in _GENERIC}
 
 
 def _joined(text: str) -> str:

@@ -126,6 +126,10 @@ LISTED = {
     ),
     "comments and blank lines": ("# made by hand\n\n" + text(NAMED) + "\n#end\n", SIMILARITIES),
     "a header behind a mark": (text([("#gene", "drug"), *NAMED]), SIMILARITIES),
+    "a header behind remarks": (
+        "# made, by, hand\n# Fields:\n# gene,drug\n#\n" + text(NAMED, ","),
+        SIMILARITIES,
+    ),
     "an empty column at the end": (text([(*pair, "") for pair in NAMED], ","), SIMILARITIES),
 }
 
@@ -185,6 +189,23 @@ def test_tables_of_names(table: list[tuple[object, ...]], tmp_path: Path) -> Non
     found = read(tmp_path / "mine", files)
     assert found.names == (GENES, DRUGS)
     np.testing.assert_array_equal(found.associations[:, :2], ASSOCIATIONS[:, :2])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [("DrugBank ID", "name"), *((name, f"{name} (trade)") for name in DRUGS)],
+        [(name, f"{name} (trade)", f"C{i}CO") for i, name in enumerate(DRUGS)],
+    ],
+    ids=["two columns", "three columns"],
+)
+def test_the_first_column_of_a_table_may_name_a_side(
+    table: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    files = {**NAMELESS, "genes.txt": lines(("Gene symbol", *GENES)), "drugs.tsv": text(table)}
+    files["known.csv"] = text([("gene", "drug"), *NAMED], ",")
+    found = read(tmp_path / "mine", files, associations="known.csv", names={"drug": "drugs.tsv"})
+    check(found)
 
 
 def test_names_of_two_words_are_no_pairs(tmp_path: Path) -> None:

@@ -108,6 +108,13 @@ class TestAsymmetry:
         assert found.similarities[1][0, 1] == found.similarities[1][1, 0] == 0.5625
         assert "symmetric (2 pairs of cells, largest difference 0.125)" in found.changes[0]
 
+    def test_percent_becomes_a_share(self, tmp_path: Path) -> None:
+        cells = text(with_names(DRUG_SIMILARITY * 100, DRUGS, DRUGS), ",")
+        files = {**SIMILARITIES, "drug_similarity.csv": cells, "known.csv": HEADED}
+        found = read(tmp_path / "mine", files)
+        check(found)
+        assert found.changes == ("the drug similarity was in percent and was divided by 100",)
+
     def test_of_rounding_size_is_averaged_and_told(self, tmp_path: Path) -> None:
         found = read(tmp_path / "mine", self._files(0.0009765625))
         assert "symmetric (2 pairs of cells, largest difference 0.000976562)" in found.changes[0]
@@ -172,6 +179,13 @@ class TestWeights:
         [line] = _refused(tmp_path / "mine", {**SIMILARITIES, "matrix.csv": cells})
         assert "weights from 0 to 5.5" in line
         assert "--threshold 5.5" in line
+
+    def test_that_are_small_where_they_are_strong(self, tmp_path: Path) -> None:
+        cells = text(with_names(np.where(ASSOCIATIONS, 4.5, 10_000), GENES, DRUGS), ",")
+        files = {**SIMILARITIES, "matrix.csv": cells}
+        found = read(tmp_path / "mine", files, threshold=30.0, at_most=True)
+        check(found)
+        assert "the 6 cells of 15 with 30 or less are associations" in found.changes[0]
 
 
 class TestCounting:
@@ -260,6 +274,17 @@ class TestWhatFitsNowhere:
         found = read(tmp_path / "mine", files, similarities={"drug": "drug_similarity.csv"})
         check(found)
         assert any("not used: drug_by_shape.csv" in note for note in found.notes)
+
+    def test_a_kind_that_is_none_of_the_two_says_nothing(self, tmp_path: Path) -> None:
+        """``chemical`` is here what the similarity was made of."""
+        files = {
+            "known.csv": HEADED,
+            "simmat_chemical.csv": SIMILARITIES["drug_similarity.csv"],
+            "simmat_go.csv": SIMILARITIES["drug_similarity.csv"],
+        }
+        given = {"drug": "simmat_go.csv"}
+        found = read(tmp_path / "mine", files, kinds=("gene", "drug"), similarities=given)
+        np.testing.assert_array_equal(found.similarities[1], DRUG_SIMILARITY)
 
     def test_a_square_network_without_names_or_words(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)

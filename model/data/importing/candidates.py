@@ -82,6 +82,8 @@ class NameList:
 
     Args:
         first_number: 0 or 1 where the names are numbered from there, None where they are not.
+        numbers: distinct whole numbers beside the names that do not count through, or None.
+        header: of the names, or None.
         ignored: headers or numbers of columns that were passed over.
     """
 
@@ -89,6 +91,8 @@ class NameList:
     names: tuple[str, ...]
     lines: Sequence[int]
     first_number: int | None = None
+    numbers: tuple[str, ...] | None = None
+    header: str | None = None
     ignored: tuple[str, ...] = ()
 
 

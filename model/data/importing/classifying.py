@@ -200,8 +200,8 @@ def _has_header(rows: list[list[str]], is_word: np.ndarray, own_kinds: Sequence[
 
 
 def _single_column(cells: _Cells) -> Candidate:
-    names = cells.column(0)
-    return NameList(cells.grid.origin, tuple(names), cells.lines)
+    header = cells.header[0] if cells.header else None
+    return NameList(cells.grid.origin, tuple(cells.column(0)), cells.lines, header=header)
 
 
 def _of_numbers(cells: _Cells) -> Candidate:
@@ -266,12 +266,17 @@ def _names(cells: _Cells, words: list[int]) -> NameList | None:
         order = np.arange(len(names))
     else:
         return None
+    other = [i for i in range(cells.width) if i != column and i not in numbered[:1]]
+    numbers = tuple(row[other[0]] for row in cells.body) if is_list and other else ()
+    is_key = len(set(numbers)) == len(names) and all(cell.isdecimal() for cell in numbers)
     return NameList(
         cells.grid.origin,
         tuple(names[i] for i in order),
         [cells.lines[i] for i in order],
         cells.first_number(numbered[0]) if numbered else None,
-        tuple(cells.title(i) for i in range(cells.width) if i != column and i not in numbered[:1]),
+        numbers if is_key else None,
+        cells.header[column] if cells.header else None,
+        tuple(cells.title(i) for i in other),
     )
 
 

@@ -104,8 +104,16 @@ def similarity_of(
     if side.similarity is None:
         return None
     matrix = side.similarity
-    values = _aligned(matrix)
     where = matrix.origin.at()
+    rows, columns = matrix.row_names, matrix.column_names
+    if rows and columns and rows != columns and side.repeated:
+        problems.add(
+            f"rows and columns have other orders, in which {min(side.repeated)!r} stands twice",
+            where=where,
+            hint="give the rows and the columns in one order",
+        )
+        return None
+    values = _aligned(matrix)
     missing = ~np.isfinite(values)
     if missing.any():
         row, column = np.argwhere(missing)[0].tolist()
@@ -146,7 +154,7 @@ def similarity_of(
 def _aligned(matrix: Matrix) -> np.ndarray:
     """The values with the columns in the order of the rows, by their names."""
     rows, columns = matrix.row_names, matrix.column_names
-    if rows is None or columns is None or rows == columns or len(set(columns)) < len(columns):
+    if rows is None or columns is None or rows == columns:
         return matrix.values
     places = {name: place for place, name in enumerate(columns)}
     aligned: np.ndarray = matrix.values[:, [places[name] for name in rows]]
@@ -200,7 +208,8 @@ def _raw_names(
     if similarity is not None and similarity.names:
         return similarity.names, f"{similarity.content.origin}"
     if listed is not None:
-        return listed.names, f"{listed.origin}"
+        header = f" under the header {listed.header}" if listed.header else ""
+        return listed.names, f"{listed.origin}{header}"
     if end.names is not None:
         if similarity is not None and isinstance(associations, Pairs):
             problems.add(
@@ -209,7 +218,6 @@ def _raw_names(
                 where=similarity.content.origin.at(),
                 hint=f"give a file with the names, one a line: --names {kind}=FILE",
             )
-        order = "" if similarity is None else ", in whose order the similarity is taken to be"
-        return end.names, f"{associations.origin}{order}"
+        return end.names, f"{associations.origin}"
     size = similarity.size if similarity is not None else end.size or end.least
     return [f"{kind} {number + 1}" for number in range(size)], ""

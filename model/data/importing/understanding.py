@@ -15,6 +15,7 @@ from model.data.importing.associations import associations_of
 from model.data.importing.candidates import Matrix, Origin, Pairs
 from model.data.importing.choices import Choices, means
 from model.data.importing.matching import ends_of, match
+from model.data.importing.numbered import with_names
 from model.data.importing.roles import Piece, described, roles_of
 from model.data.importing.sides import Side, sides_of, similarity_of
 from model.data.importing.sources import read_sources
@@ -155,6 +156,8 @@ def _network(
 ) -> _Network:
     notes: list[str] = []
     changes: list[str] = []
+    if isinstance(source, Pairs):
+        source = with_names(source, pieces, notes)
     ends = ends_of(source, pieces, choices)
     found = match(ends, pieces, choices)
     sides = sides_of(source, ends, pieces, found, problems, notes)
@@ -179,6 +182,14 @@ def _renamed(side: Side) -> list[str]:
     ]
 
 
+def _has_names(one: Pairs | Matrix | None, side: Side) -> bool:
+    """Whether a matrix says which of its rows or columns is which thing of the side."""
+    if not isinstance(one, Matrix):
+        return True
+    named = [names for names in (one.row_names, one.column_names) if names]
+    return any(set(side.raw) & set(names) for names in named)
+
+
 def _lines(network: _Network) -> list[str]:
     """What was understood: the associations, then each side."""
     first, second = network.sides
@@ -186,7 +197,8 @@ def _lines(network: _Network) -> list[str]:
     matrix = network.associations
     if isinstance(source, Pairs):
         cells = "numbers" if source.are_numbers and source.ends[0][0] not in first.raw else "names"
-        form = f"a list of {len(source.lines)} pairs of {cells}"
+        header = f"under the header {', '.join(source.header)}" if source.header else "no header"
+        form = f"a list of {len(source.lines)} pairs of {cells}, {header}"
     else:
         rows, columns = source.values.shape
         named = "with names" if source.row_names or source.column_names else "without names"
@@ -203,5 +215,7 @@ def _lines(network: _Network) -> list[str]:
         alone = int((degrees == 0).sum())
         more = f"; {alone} without an association" if alone else ""
         names = f"names from {side.names_from}" if side.names_from else "names made"
+        if side.names_from and not all(_has_names(one, side) for one in (source, side.similarity)):
+            names += ", in whose order is taken what has none"
         lines.append(f"{side.kind}: {len(side.names)}, {names}, {similarity}{more}")
     return lines

@@ -32,7 +32,8 @@ def test_it_says_what_it_understood_then_writes(run: Any, sources: Path, tmp_pat
     assert (code, out) == (0, "")
     said = [line for line in err.splitlines() if not line.startswith("warning")]
     assert said == [
-        "associations: known.csv, a list of 7 pairs of names: 6 known pairs of 5 x 3, gene by drug",
+        "associations: known.csv, a list of 7 pairs of names, under the header gene, drug: 6 known"
+        " pairs of 5 x 3, gene by drug",
         "gene: 5, names from gene_similarity.csv, similarity from gene_similarity.csv; 1 without an"
         " association",
         "drug: 3, names from drug_similarity.csv, similarity from drug_similarity.csv",

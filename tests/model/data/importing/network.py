@@ -1,6 +1,6 @@
 """A made-up network of genes and drugs, and the forms in which people keep such a thing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ PAIRS = [(int(gene), int(drug)) for gene, drug in np.argwhere(ASSOCIATIONS)]
 NAMED = [(GENES[gene], DRUGS[drug]) for gene, drug in PAIRS]
 
 
-def text(rows: Sequence[Sequence[object]], delimiter: str = "\t", end: str = "\n") -> str:
+def text(rows: Iterable[Sequence[object]], delimiter: str = "\t", end: str = "\n") -> str:
     """Rows of a text file."""
     return "".join(delimiter.join(map(str, row)) + end for row in rows)
 

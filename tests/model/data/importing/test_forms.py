@@ -208,6 +208,28 @@ def test_the_first_column_of_a_table_may_name_a_side(
     check(found)
 
 
+def test_numbers_beside_names_need_not_count_through(tmp_path: Path) -> None:
+    """Such as identifiers, or a list that somebody shortened."""
+    numbers = (2, 3, 5, 1, 9)
+    files = {
+        **NAMELESS,
+        "gene_names.txt": text(zip(GENES, numbers, strict=True)),
+        "drug_names.txt": text(zip(DRUGS, (70, 80, 90), strict=True)),
+        "known.txt": text([(numbers[a], (b + 7) * 10) for a, b in PAIRS]),
+    }
+    found = read(tmp_path / "mine", files)
+    check(found)
+    assert "numbers of known.txt are those beside the names in gene_names.txt" in found.notes
+
+
+def test_what_is_taken_for_a_header_and_for_an_order_is_said(tmp_path: Path) -> None:
+    files = {**NAMELESS, **LISTS, "gene_names.txt": "Symbol\n" + lines(GENES)}
+    found = read(tmp_path / "mine", {**files, "known.txt": text([(a, b) for a, b in PAIRS])})
+    check(found)
+    assert "a list of 6 pairs of numbers, no header" in found.notes[0]
+    assert "names from gene_names.txt under the header Symbol, in whose order" in found.notes[1]
+
+
 def test_names_of_two_words_are_no_pairs(tmp_path: Path) -> None:
     diseases = ("Breast Neoplasms", "Lung Neoplasms", "Lung Cancer")
     pairs = text([(a, diseases[DRUGS.index(b)]) for a, b in NAMED])

@@ -54,6 +54,14 @@ class TestRepeatedNames:
         check(found, names=False)
         assert "made distinct (1: 'BRCA1 (2)'); if they are one thing, --groups" in found.changes[0]
 
+    def test_of_a_similarity_in_two_orders(self, tmp_path: Path) -> None:
+        genes = ("BRCA1", "TP53", "EGFR", "BRCA1", "MYC")
+        cells = text(with_names(GENE_SIMILARITY, genes, genes[::-1]), ",")
+        matrix = text(with_names(ASSOCIATIONS, genes, DRUGS), ",")
+        files = {**SIMILARITIES, "gene_similarity.csv": cells, "matrix.csv": matrix}
+        told = _refused(tmp_path / "mine", files)
+        assert "rows and columns have other orders, in which 'BRCA1' stands twice" in told[-1]
+
     def test_that_pairs_name_are_refused(self, tmp_path: Path) -> None:
         files = {**NAMELESS, **LISTS, "gene_names.txt": lines(self.GENES), "known.csv": HEADED}
         told = _refused(tmp_path / "mine", files)
@@ -213,6 +221,12 @@ class TestCounting:
             found = read(tmp_path / "mine", files, kinds=kinds)
             assert np.argwhere(found.associations).tolist() == [[0, 1], [2, 1]]
             assert len(found.names[0]) == rows
+
+    def test_numbers_beside_names_may_not_be_places(self, tmp_path: Path) -> None:
+        genes = text([(name, number) for name, number in zip(GENES, (1, 2, 3, 4, 9), strict=True)])
+        files = {**self._files([(1, 1), (5, 3)]), "gene_names.txt": genes}
+        [line] = _refused(tmp_path / "mine", files)
+        assert "are places in gene_names.txt or the numbers beside its names cannot be" in line
 
     def test_numbers_of_nothing_are_named(self, tmp_path: Path) -> None:
         files = {**NAMELESS, **LISTS, "known.txt": text([(0, 1), (5, 3)])}

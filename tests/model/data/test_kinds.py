@@ -28,7 +28,8 @@ def test_a_word_of_the_data(word: str, name: str, plural: str, key: str) -> None
     kind = kind_of(word)
     assert (kind.name, kind.plural, kind.key) == (name, plural, key)
     assert kind.similarity == f"{key}_similarity"
-    assert kind.is_called(name.upper()) and kind.is_called(plural)
+    assert kind.is_called(name.upper())
+    assert kind.is_called(plural)
     assert not kind.is_called("other")
 
 

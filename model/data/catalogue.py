@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from difflib import get_close_matches
 from pathlib import Path
 
 from model.data.datasets import AssociationDataset
+from model.data.importing.public_sets import PUBLIC, PublicDataset
 from model.data.synthetic import demo
 from model.data.upstream import PUBLISHED, PublishedDataset, load_published, load_upstream_folder
 from model.data.user_data import load_user_folder
 from model.errors import DataWarning, InputError
 
-NAMES = ("demo", *PUBLISHED)
+NAMES = ("demo", *PUBLISHED, *PUBLIC)
+DOWNLOADS = (*PUBLISHED, *PUBLIC)
 
 
 def load(name_or_path: str | Path, data_dir: Path) -> AssociationDataset:
     """A data set that has passed every check.
 
     Args:
-        name_or_path: ``demo``, ``dataset1`` or ``dataset2``; or a folder with a user's own data, or
-            with files under the names of a published data set. A folder that is called as the
-            catalogue calls a data set is reached as ``./demo``; a `DataWarning` says so.
+        name_or_path: a name of the catalogue, such as ``demo`` or ``dataset2``; or a folder with a
+            user's own data, or with files under the names of a published data set. A folder that is
+            called as the catalogue calls a data set is reached as ``./demo``; a `DataWarning` says
+            so.
         data_dir: where the published data sets have been downloaded to.
 
     Raises:
@@ -33,6 +37,15 @@ def load(name_or_path: str | Path, data_dir: Path) -> AssociationDataset:
         return demo()
     if isinstance(name_or_path, str) and name_or_path in PUBLISHED:
         return load_published(PUBLISHED[name_or_path], data_dir)
+    if isinstance(name_or_path, str) and name_or_path in PUBLIC:
+        if not is_here(PUBLIC[name_or_path], data_dir):
+            raise InputError(
+                f"{name_or_path} is not here",
+                where=str(data_dir / name_or_path),
+                hint=f"fetch it with `mmatune data download {name_or_path} --data-dir"
+                f" {shlex.quote(str(data_dir))}`",
+            )
+        return load_user_folder(data_dir / name_or_path)
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         layout = _upstream_layout(folder)
@@ -40,26 +53,33 @@ def load(name_or_path: str | Path, data_dir: Path) -> AssociationDataset:
     raise _unknown(str(name_or_path), f"give one of {', '.join(NAMES)}, or the path of a folder")
 
 
-def published_dataset(name: str) -> PublishedDataset:
-    """Where a published data set's files stand.
+def is_here(public: PublicDataset, data_dir: Path) -> bool:
+    """Whether a public data set has been downloaded and imported; its folder appears whole."""
+    return (data_dir / public.name).is_dir()
+
+
+def published_dataset(name: str) -> PublishedDataset | PublicDataset:
+    """Where a data set's files stand that can be downloaded.
 
     Raises:
-        InputError: there is no published data set of that name; ``demo`` is none.
+        InputError: there is no such data set; ``demo`` is none.
     """
     if name in PUBLISHED:
         return PUBLISHED[name]
+    if name in PUBLIC:
+        return PUBLIC[name]
     if name == "demo":
         raise InputError(
             "demo is made on the spot, there is nothing to download",
             hint="use it as it is: `mmatune data show demo`",
         )
-    raise _unknown(name, f"give one of {', '.join(PUBLISHED)}")
+    raise _unknown(name, f"give one of {', '.join(DOWNLOADS)}")
 
 
 def _warn_of_folder(name: str, data_dir: Path) -> None:
     """Tell who has a folder of that name beside the command which of the two is taken."""
     folder = Path(name)
-    is_its_own = name in PUBLISHED and folder.resolve() == (data_dir / name).resolve()
+    is_its_own = name in DOWNLOADS and folder.resolve() == (data_dir / name).resolve()
     if folder.is_dir() and not is_its_own:
         warnings.warn(
             f"{name} is here the data set that mmatune brings, not the folder {name} - write"

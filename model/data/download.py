@@ -1,4 +1,4 @@
-"""Fetch a published data set: resumable, every file verified, none ever half-written.
+"""Fetch a data set of the catalogue: resumable, verified, none of its files ever half-written.
 
 A file grows as ``<file>.part`` beside its place, and takes its name only once its content has the
 published checksum. A transfer that is cut off leaves the part, from which the next call goes on.
@@ -7,14 +7,18 @@ published checksum. A transfer that is cut off leaves the part, from which the n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 import requests
 
-from model.data.catalogue import published_dataset
-from model.data.upstream import BASE_URL, PublishedFile, blob_id
+from model.data.catalogue import is_here, published_dataset
+from model.data.importing.public_sets import PublicDataset
+from model.data.importing.understanding import understand
+from model.data.importing.writing import write_understood
+from model.data.upstream import BASE_URL, PublishedDataset
 from model.errors import InputError
 
 # Called with the file's name, the bytes that are here and those it will have, if they are known.
@@ -24,38 +28,100 @@ _TIMEOUT = (10, 60)  # seconds to connect, and without a byte
 _CHUNK = 1 << 16  # bytes
 
 
+class RemoteFile(Protocol):
+    """A file that can be fetched."""
+
+    @property
+    def name(self) -> str:
+        """Here."""
+
+    @property
+    def path(self) -> str:
+        """Below the address of its data set."""
+
+    @property
+    def expected(self) -> str | None:
+        """The checksum of its content; None where nobody has told it."""
+
+    @staticmethod
+    def checksum(content: bytes) -> str:
+        """The checksum of a content."""
+
+
 def download(
     name: str,
     data_dir: Path,
     *,
-    base_url: str = BASE_URL,
+    base_url: str | None = None,
     on_progress: Progress = lambda name, received, total: None,
 ) -> dict[str, str]:
-    """Fetch the files of a published data set into ``data_dir/<name>``.
+    """Fetch a data set, so that ``data_dir/<name>`` holds it.
+
+    The files of dataset1 and dataset2 are put there as they are. Those of the other sets are put
+    into ``data_dir/sources/<name>`` and imported from there.
 
     Args:
         name: of the catalogue.
         data_dir: made if need be.
-        base_url: the folder that holds one folder per data set.
+        base_url: a folder that holds one folder per data set; its authors' if None.
         on_progress: called as bytes arrive.
 
     Returns:
         By file name, ``"downloaded"`` or ``"already there"``.
 
     Raises:
-        InputError: there is no such published data set, the server cannot be reached or does not
-            have a file, the content is not the published one, or the folder cannot be written.
+        InputError: there is no such data set, the server cannot be reached or does not have a file,
+            the content is not the published one, or the folder cannot be written.
     """
     published = published_dataset(name)
-    folder = data_dir / published.name
+    if isinstance(published, PublishedDataset):
+        address = "/".join(((base_url or BASE_URL).rstrip("/"), name))
+        return _fetch_all(published.files, address, data_dir / name, on_progress)
+    address = published.base_url if base_url is None else "/".join((base_url.rstrip("/"), name))
+    sources = data_dir / "sources" / name
+    done = _fetch_all(published.files, address, sources, on_progress)
+    if not is_here(published, data_dir):
+        _import(published, sources, data_dir / name)
+    return done
+
+
+def _import(public: PublicDataset, sources: Path, folder: Path) -> None:
+    """Make the data set's folder of its files.
+
+    Raises:
+        InputError: the files hold something else; those that no checksum verifies are removed.
+    """
+    paths = [sources / file.name for file in public.files]
+    try:
+        understood = understand(paths, public.choices)
+        rows, columns = understood.associations.shape
+        size = (rows, columns, int(understood.associations.sum()))
+        if size != public.size:
+            raise InputError(
+                f"came with {size[0]} x {size[1]} pairs and {size[2]} associations, but"
+                f" {public.name} has {public.size[0]} x {public.size[1]} and {public.size[2]}",
+                where=str(sources),
+                hint="what came has been removed; try again, or check --base-url",
+            )
+    except InputError:
+        for path, file in zip(paths, public.files, strict=True):
+            if file.expected is None:
+                path.unlink()
+        raise
+    write_understood(understood, folder)
+
+
+def _fetch_all(
+    files: Sequence[RemoteFile], address: str, folder: Path, on_progress: Progress
+) -> dict[str, str]:
     done = {}
     try:
-        for file in published.files:
-            if _verified(folder / file.name, file):
+        for file in files:
+            path = folder / file.name
+            if _is_verified(path, file) or (file.expected is None and path.is_file()):
                 done[file.name] = "already there"
                 continue
-            url = "/".join((base_url.rstrip("/"), published.name, quote(file.name)))
-            _fetch(url, folder / file.name, file, on_progress)
+            _fetch(f"{address}/{quote(file.path)}", path, file, on_progress)
             done[file.name] = "downloaded"
     except OSError as error:
         raise InputError(
@@ -64,23 +130,23 @@ def download(
     return done
 
 
-def _verified(path: Path, file: PublishedFile) -> bool:
-    return path.is_file() and blob_id(path.read_bytes()) == file.blob_id
+def _is_verified(path: Path, file: RemoteFile) -> bool:
+    return path.is_file() and file.checksum(path.read_bytes()) == file.expected
 
 
-def _fetch(url: str, path: Path, file: PublishedFile, on_progress: Progress) -> None:
+def _fetch(url: str, path: Path, file: RemoteFile, on_progress: Progress) -> None:
     part = path.with_name(path.name + ".part")
     # A call that was stopped between the last byte and the new name left a whole part behind.
-    if not _verified(part, file):
+    if not _is_verified(part, file):
         try:
             _receive(url, part, file.name, on_progress)
         except requests.RequestException as error:
             raise _lost(url, error) from error
-    content_id = blob_id(part.read_bytes())
-    if content_id != file.blob_id:
+    content_id = file.checksum(part.read_bytes())
+    if file.expected is not None and content_id != file.expected:
         part.unlink()
         raise InputError(
-            f"{file.name} came with the wrong checksum {content_id}, published is {file.blob_id}",
+            f"{file.name} came with the wrong checksum {content_id}, published is {file.expected}",
             where=url,
             hint="what came has been removed; try again, or check --base-url",
         )

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-from model.data.readers import check_names, place, read_bytes
-from model.data.sheet_process import MEMORY, first_sheet
+from model.data.importing.excel import read_sheets
+from model.data.readers import check_names, place
 from model.errors import InputError, Problems
-
-_TIMEOUT_S = 60.0  # by the clock, for a machine under load; the process has its own limits
-_SHEET_PROCESS = Path(__file__).with_name("sheet_process.py")
 
 
 def read_name_table(
@@ -56,7 +49,8 @@ def read_name_table(
 
 
 def _read_sheet(path: Path, is_sound: bool) -> list[list[object]]:
-    rows = _first_sheet(path, is_sound)
+    sheets = read_sheets(path, first_only=True, is_sound=is_sound)
+    rows: list[list[object]] = sheets[0][1] if sheets else []
     while rows and not any(cell != "" for cell in rows[-1]):
         rows.pop()
     if not rows:
@@ -71,43 +65,6 @@ def _read_sheet(path: Path, is_sound: bool) -> list[list[object]]:
             )
     problems.raise_any()
     return rows
-
-
-def _first_sheet(path: Path, is_sound: bool) -> list[list[object]]:
-    """Cells of the first sheet, from its first row and column on."""
-    content = read_bytes(path)
-    answer = first_sheet(content) if is_sound else _read_elsewhere(content)
-    if answer is None:
-        raise InputError(
-            f"cannot be read as an Excel file within {MEMORY >> 30} GiB of memory",
-            where=str(path),
-            hint="a cell may stand far from the table, or the file is damaged: copy the two columns"
-            " into a new table and save that",
-        )
-    if "error" in answer:
-        raise InputError(
-            f"not a readable Excel file: {answer['error']}",
-            where=str(path),
-            hint="the file may be cut off or of another kind",
-        )
-    rows: list[list[object]] = answer["rows"]
-    return rows
-
-
-def _read_elsewhere(content: bytes) -> dict[str, Any] | None:
-    """What `first_sheet` gives, from a process of its own; None where that was killed."""
-    try:
-        done = subprocess.run(
-            # Without -P the folder of this file, with its `names` and `readers`, could be imported.
-            [sys.executable, "-P", str(_SHEET_PROCESS)],
-            input=content,
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return json.loads(done.stdout) if done.returncode == 0 else None
 
 
 def _cell(row: list[object], column: int) -> object:

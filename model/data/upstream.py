@@ -31,6 +31,21 @@ class PublishedFile:
     name: str
     blob_id: str
 
+    @property
+    def path(self) -> str:
+        """Below the address of its data set."""
+        return self.name
+
+    @property
+    def expected(self) -> str:
+        """The checksum that the content has to have."""
+        return self.blob_id
+
+    @staticmethod
+    def checksum(content: bytes) -> str:
+        """The checksum of a content."""
+        return blob_id(content)
+
 
 @dataclass(frozen=True)
 class PublishedDataset:

@@ -12,23 +12,27 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from model.data.catalogue import load
+from model.data.catalogue import is_here, load
 from model.data.datasets import AssociationDataset
 from model.data.download import download as fetch
 from model.data.finding import warn_of
+from model.data.importing.public_sets import PUBLIC
+from model.data.kinds import DEFAULT_KINDS, kind_of
 from model.data.names import twin_groups
 from model.data.synthetic import demo
-from model.data.upstream import BASE_URL, PUBLISHED, missing_files
+from model.data.upstream import PUBLISHED, missing_files
 from model.data.user_data import load_user_folder, write_user_folder
 from model.errors import DataWarning, Problems
 from model.evaluation.fitness import check_name, findings, gather_faults, unusable_protocols
 from model.evaluation.protocols import PROTOCOLS
+from tuning.commands.data_import import import_
 from tuning.console import JsonOption, console, print_json
 
 app = typer.Typer(
-    help="List, show, check, download and make data sets.",
+    help="List, show, check, download, import and make data sets.",
     rich_markup_mode="markdown",
 )
+app.command("import")(import_)
 
 DataDirOption = Annotated[
     Path | None,
@@ -68,12 +72,32 @@ def list_(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
                 "folder": str(folder / published.name),
             }
         )
+    for row in rows:
+        row["kinds"] = [kind.name for kind in DEFAULT_KINDS]
+        row["rows"], row["columns"] = row["mirnas"], row["small_molecules"]
+        row["about"] = ""
+    for public in PUBLIC.values():
+        rows.append(
+            {
+                "name": public.name,
+                "kinds": list(public.kinds),
+                **dict(zip(("rows", "columns", "associations"), public.size, strict=True)),
+                "present": is_here(public, folder),
+                "missing": [],
+                "folder": str(folder / public.name),
+                "about": public.about,
+                "verified": "SHA-256" if public.is_verified else "sizes and counts",
+            }
+        )
     if as_json:
         return print_json(rows)
-    table = Table("name", "miRNAs", "small molecules", "associations", "here")
+    table = Table("name", "rows", "columns", "associations", "here")
     for row in rows:
-        counts = (str(row[key]) for key in _COUNTS)
-        table.add_row(row["name"], *counts, _presence(row))
+        counts = (
+            kind_of(kind).counted(row[key])
+            for kind, key in zip(row["kinds"], ("rows", "columns"), strict=True)
+        )
+        table.add_row(row["name"], *counts, str(row["associations"]), _presence(row))
     console.print(table)
 
 
@@ -167,16 +191,22 @@ def symmetrise(
 
 @app.command()
 def download(
-    data: Annotated[str, typer.Argument(help="dataset1 or dataset2.")],
+    data: Annotated[str, typer.Argument(help="A name that `mmatune data list` shows.")],
     data_dir: DataDirOption = None,
     base_url: Annotated[
-        str, typer.Option(help="Where the data sets are; one folder for each below it.")
-    ] = BASE_URL,
+        str | None,
+        typer.Option(
+            help="Where the data sets are, one folder for each below it; by default where their"
+            " authors put them."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Download a published data set from its authors' repository and verify every file.
+    """Download a public data set from its authors' repository, verified.
 
-    A transfer that was cut off goes on where it stopped; files that are here already stay.
+    A transfer that was cut off goes on where it stopped; files that are here already stay. What is
+    not in a form of ours is imported, as by `mmatune data import`. Where a file's checksum is not
+    known, the sizes and the number of associations are checked.
 
     Example: `mmatune data download dataset2`
     """
@@ -197,8 +227,14 @@ def download(
     if as_json:
         rows = [{"name": name, "status": status} for name, status in files.items()]
         return print_json({"dataset": data, "folder": str(folder / data), "files": rows})
+    unverified = (
+        {file.name for file in PUBLIC[data].files if not file.expected}
+        if (data in PUBLIC)
+        else set()
+    )
     for name, status in files.items():
-        console.print(f"{name}: {status}, verified", markup=False)
+        how = "checked by its sizes alone" if name in unverified else "verified"
+        console.print(f"{name}: {status}, {how}", markup=False)
     console.print(f"{data} is in {folder / data}", markup=False, soft_wrap=True)
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 from pathlib import Path
 
-from model.data.upstream import PUBLISHED
+from model.data.catalogue import DOWNLOADS
 from model.errors import InputError
 from tuning.home import data_folder
 from tuning.record.job_log import SUBMITTED_BY
@@ -35,7 +35,7 @@ def prepare(dataset: str) -> None:
             where="MMATUNE_HOME",
             hint="start Ray on the head with MMATUNE_HOME set to an absolute folder",
         )
-    if dataset in PUBLISHED:
+    if dataset in DOWNLOADS:
         from model.data.download import download
 
         download(dataset, data_folder())

@@ -7,43 +7,11 @@ import pytest
 
 from model.data.name_tables import read_name_table
 from model.errors import InputError
+from tests.model.data.spreadsheet import write_sheets
 
 
 def _sheet(rows: list[list[object]], path: Path) -> Path:
-    """Write the smallest .xlsx that holds these rows."""
-    lines = []
-    for row, cells in enumerate(rows, start=1):
-        parts = []
-        for column, cell in zip("ABC", cells, strict=False):
-            if isinstance(cell, str):
-                parts.append(f'<c r="{column}{row}" t="inlineStr"><is><t>{cell}</t></is></c>')
-            else:
-                parts.append(f'<c r="{column}{row}"><v>{cell}</v></c>')
-        lines.append(f'<row r="{row}">{"".join(parts)}</row>')
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    package = "http://schemas.openxmlformats.org/package/2006/relationships"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            "_rels/.rels",
-            f'<Relationships xmlns="{package}"><Relationship Id="r1" '
-            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        )
-        archive.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
-            '<sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
-        )
-        archive.writestr(
-            "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{package}"><Relationship Id="r1" '
-            f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        )
-        archive.writestr(
-            "xl/worksheets/sheet1.xml",
-            f'<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>',
-        )
-    return path
+    return write_sheets(path, {"a": rows})
 
 
 def test_names_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:

@@ -67,7 +67,17 @@ def test_list_says_what_is_here(run: Any, incomplete_data: Path, home: Path) -> 
         "demo": True,
         "dataset1": False,
         "dataset2": True,
+        "nuclear-receptors": False,
+        "gpcr": False,
+        "ion-channels": False,
+        "enzymes": False,
+        "hmdd2": False,
     }
+    assert here["gpcr"]["kinds"] == ["target", "drug"]
+    assert (here["gpcr"]["verified"], here["enzymes"]["verified"]) == (
+        "SHA-256",
+        "sizes and counts",
+    )
     assert here["dataset1"]["missing"] == ["SM_feature.txt"]
     default = {row["name"]: row for row in _document(run("list", "--json"))}
     assert default["dataset2"]["folder"] == str(home / "data" / "dataset2")

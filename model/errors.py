@@ -88,17 +88,24 @@ class Problems:
                 self.add(one.message, where=one.where, hint=one.hint)
             self._untold += error.untold
 
+    def __len__(self) -> int:
+        return len(self._told) + self._untold
+
+    def error(self) -> InputError:
+        """One InputError for all; there have to be some."""
+        first, *others = self._told
+        return InputError(
+            first.message,
+            where=first.where,
+            hint=first.hint,
+            others=others,
+            untold=self._untold,
+        )
+
     def raise_any(self) -> None:
-        """Raise one InputError for all, if there are any."""
+        """Raise that error, if there are any."""
         if self._told:
-            first, *others = self._told
-            raise InputError(
-                first.message,
-                where=first.where,
-                hint=first.hint,
-                others=others,
-                untold=self._untold,
-            )
+            raise self.error()
 
 
 class DataWarning(UserWarning):

@@ -66,8 +66,8 @@ def fingerprints(dataset: AssociationDataset) -> set[str]:
     """Eight hexadecimal digits for each association, made of its two names in lower case."""
     return {
         blake2b(
-            f"{dataset.mirnas[mirna]}\t{dataset.small_molecules[molecule]}".lower().encode(),
+            f"{dataset.rows[row]}\t{dataset.columns[column]}".lower().encode(),
             digest_size=4,
         ).hexdigest()
-        for mirna, molecule in dataset.association_pairs
+        for row, column in dataset.association_pairs
     }

@@ -161,11 +161,9 @@ def test_the_recipes_keep_their_contracts(package: Path, home: Path) -> None:
 def small_network() -> AssociationDataset:
     """A part of the demo data: its small molecules with the most associations."""
     whole = demo()
-    small_molecules = np.argsort(-whole.associations.sum(axis=0), kind="stable")[:10]
-    mirnas = np.flatnonzero(whole.associations[:, small_molecules].any(axis=1))[:60]
-    return dataclasses.replace(
-        part_of(whole, mirnas.tolist(), small_molecules.tolist()), name="part"
-    )
+    columns = np.argsort(-whole.associations.sum(axis=0), kind="stable")[:10]
+    rows = np.flatnonzero(whole.associations[:, columns].any(axis=1))[:60]
+    return dataclasses.replace(part_of(whole, rows.tolist(), columns.tolist()), name="part")
 
 
 @pytest.mark.ray

@@ -1,6 +1,6 @@
 """Gradient boosted trees on the similarity rows of a pair.
 
-Shape legend: M miRNAs, S small molecules, P pairs, D = M + S features, A_MS the 0/1 training
+Shape legend: M rows, S columns, P pairs, D = M + S features, A_MS the 0/1 training
 associations.
 """
 
@@ -21,7 +21,7 @@ _SEED = 0
 
 
 def gradient_boosting(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
-    """(M, S): log-odds of boosted trees on [similarities of the miRNA, of the small molecule].
+    """(M, S): log-odds of boosted trees on [similarities of the row, of the column].
 
     The number of trees is tuned by inner CV. The unknown pairs it trains on are a sample, fixed by
     a seed: all of them are five times as many (the features are those of DAESTB, Peng et
@@ -31,10 +31,10 @@ def gradient_boosting(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
 
 
 def pair_features(dataset: AssociationDataset, pairs: np.ndarray) -> np.ndarray:
-    """(P, D): the similarity row of the miRNA, then that of the small molecule, of (P, 2) pairs."""
+    """(P, D): the similarity row of the row, then that of the column, of (P, 2) pairs."""
     rows = (
-        dataset.mirna_similarity[pairs[:, 0]],
-        dataset.small_molecule_similarity[pairs[:, 1]],
+        dataset.row_similarity[pairs[:, 0]],
+        dataset.column_similarity[pairs[:, 1]],
     )
     return np.concatenate(rows, axis=1)
 

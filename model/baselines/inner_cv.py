@@ -1,6 +1,6 @@
 """Choosing a baseline's setting by cross-validation inside the training associations of a fold.
 
-Shape legend: M miRNAs, S small molecules, P pairs, A_MS the 0/1 training associations.
+Shape legend: M rows, S columns, P pairs, A_MS the 0/1 training associations.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two-sided kernel ridge regression on similarities and interaction profiles.
 
-Shape legend: M miRNAs, S small molecules, N either, A_MS the 0/1 training associations.
+Shape legend: M rows, S columns, N either, A_MS the 0/1 training associations.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def _method(shares_M: Sequence[float], shares_S: Sequence[float]) -> Method:
     """
 
     def prepare(dataset: AssociationDataset, a_MS: np.ndarray) -> Fit:
-        side_M = _smoothers(dataset.mirna_similarity, a_MS, shares_M, _LAMBDAS_M)
-        side_S = _smoothers(dataset.small_molecule_similarity, a_MS.T, shares_S, _LAMBDAS_S)
-        # The large product of the two is shared by all settings of the small molecules' side.
+        side_M = _smoothers(dataset.row_similarity, a_MS, shares_M, _LAMBDAS_M)
+        side_S = _smoothers(dataset.column_similarity, a_MS.T, shares_S, _LAMBDAS_S)
+        # The large product of the two is shared by all settings of the columns' side.
         smoothed_MS = {side: matrix @ a_MS for side, matrix in side_M.items()}
         by_molecule_MS = {side: a_MS @ matrix for side, matrix in side_S.items()}
 

@@ -2,7 +2,7 @@
 
 Liu, Wu, Miao, Zhao, Li, PLoS Computational Biology 12(2): e1004760, 2016.
 
-Shape legend: M miRNAs, S small molecules, N either, R factors, A_MS the 0/1 training associations.
+Shape legend: M rows, S columns, N either, R factors, A_MS the 0/1 training associations.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def neighbourhood_laplacian(similarity: np.ndarray) -> np.ndarray:
 
 
 def _nrlmf(dataset: AssociationDataset, a_MS: np.ndarray) -> Fit:
-    similarities = (dataset.mirna_similarity, dataset.small_molecule_similarity)
+    similarities = (dataset.row_similarity, dataset.column_similarity)
     laplacians = tuple(neighbourhood_laplacian(similarity) for similarity in similarities)
 
     def fit(setting: Setting) -> np.ndarray:
         ridge, strength = setting
         u_MR, v_SR = _factors(a_MS, laplacians, ridge, strength)
-        u_MR = _smoothed(u_MR, dataset.mirna_similarity, a_MS.sum(axis=1) > 0)
-        v_SR = _smoothed(v_SR, dataset.small_molecule_similarity, a_MS.sum(axis=0) > 0)
+        u_MR = _smoothed(u_MR, dataset.row_similarity, a_MS.sum(axis=1) > 0)
+        v_SR = _smoothed(v_SR, dataset.column_similarity, a_MS.sum(axis=0) > 0)
         logits_MS: np.ndarray = u_MR @ v_SR.T
         return logits_MS
 

@@ -1,6 +1,6 @@
 """Propagating associations to the nearest neighbours by similarity.
 
-Shape legend: M miRNAs, S small molecules, N either, A_MS the 0/1 training associations.
+Shape legend: M rows, S columns, N either, A_MS the 0/1 training associations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from model.baselines.inner_cv import Fit, Setting, fit_tuned
 from model.data.datasets import AssociationDataset
 from model.evaluation.protocols import Fold
 
-# The grid: neighbours of a node, power of a neighbour's weight, share of the miRNA side.
+# The grid: neighbours of a node, power of a neighbour's weight, share of the row side.
 _NEIGHBOURS = (5, 15, 50)
 _POWERS = (1, 4)
 _SHARES_M = (0.2, 0.5, 0.8)
@@ -23,8 +23,8 @@ _GRID = list(product(_NEIGHBOURS, _POWERS, _SHARES_M))
 def neighbour_propagation(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
     """(M, S): share * W_M A + (1 - share) * A W_S^T, tuned by inner CV.
 
-    A pair scores high where the miRNAs nearest to its miRNA are associated with its small molecule,
-    and where its miRNA is associated with the small molecules nearest to its own: the weighted
+    A pair scores high where the rows nearest to its row are associated with its column,
+    and where its row is associated with the columns nearest to its own: the weighted
     nearest neighbours of van Laarhoven & Marchiori 2013 and Ezzat et al. 2017, on both sides.
     """
     return fit_tuned(_propagation, _GRID, dataset, fold)
@@ -57,14 +57,14 @@ def nearest(similarity: np.ndarray, neighbours: int) -> np.ndarray:
 def _propagation(dataset: AssociationDataset, a_MS: np.ndarray) -> Fit:
     sides: dict[Setting, tuple[np.ndarray, np.ndarray]] = {}
     for neighbours, power in product(_NEIGHBOURS, _POWERS):
-        w_MM = neighbour_weights(dataset.mirna_similarity, neighbours, power)
-        w_SS = neighbour_weights(dataset.small_molecule_similarity, neighbours, power)
+        w_MM = neighbour_weights(dataset.row_similarity, neighbours, power)
+        w_SS = neighbour_weights(dataset.column_similarity, neighbours, power)
         sides[neighbours, power] = (w_MM @ a_MS, a_MS @ w_SS.T)
 
     def fit(setting: Setting) -> np.ndarray:
         neighbours, power, share = setting
-        by_mirna_MS, by_molecule_MS = sides[neighbours, power]
-        scores_MS: np.ndarray = share * by_mirna_MS + (1 - share) * by_molecule_MS
+        by_row_MS, by_column_MS = sides[neighbours, power]
+        scores_MS: np.ndarray = share * by_row_MS + (1 - share) * by_column_MS
         return scores_MS
 
     return fit

@@ -4,7 +4,7 @@ Each takes the training associations of a fold and the similarities, and scores 
 can be tuned is tuned by an inner cross-validation of those associations, see `inner_cv.py`. A new
 baseline is a function in a file of its own and a line in `BASELINES`.
 
-Shape legend: M miRNAs, S small molecules.
+Shape legend: M rows, S columns.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ def score_node_pairs(scores_MS: np.ndarray) -> Callable[[np.ndarray], np.ndarray
     Two nodes of one side score below every real pair: all that a method needs to know to do so is
     that the network is bipartite.
     """
-    n_mirnas = len(scores_MS)
+    n_rows = len(scores_MS)
     floor = scores_MS.min() - 1
 
     def score(node_pairs: np.ndarray) -> np.ndarray:
         low, high = node_pairs.min(axis=0), node_pairs.max(axis=0)
-        crosses = (low < n_mirnas) & (high >= n_mirnas)
+        crosses = (low < n_rows) & (high >= n_rows)
         scores = np.full(node_pairs.shape[1], floor, dtype=np.float64)
-        scores[crosses] = scores_MS[low[crosses], high[crosses] - n_mirnas]
+        scores[crosses] = scores_MS[low[crosses], high[crosses] - n_rows]
         return scores
 
     return score

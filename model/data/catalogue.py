@@ -78,6 +78,6 @@ def _unknown(name: str, choices: str) -> InputError:
 def _upstream_layout(folder: Path) -> PublishedDataset | None:
     """The published data set whose name tables are in the folder; they differ by file name."""
     for published in PUBLISHED.values():
-        if (folder / published.mirna_names.name).is_file():
+        if (folder / published.row_names.name).is_file():
             return published
     return None

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from model.data.kinds import DEFAULT_KINDS, Kind, Kinds
 from model.data.names import mend_of_name
 from model.errors import InputError
 
@@ -23,45 +24,52 @@ _ROWS_AT_ONCE = 1_000  # of a similarity that is checked
 
 @dataclass(frozen=True, eq=False)
 class AssociationDataset:
-    """Known associations between miRNAs and small molecules, with a similarity matrix for each.
+    """Known associations between things of two kinds, with a similarity matrix for each.
 
-    Names travel with the data: row i of every matrix is ``mirnas[i]`` and column j of
-    ``associations`` is ``small_molecules[j]``. All arrays are read-only copies of those given,
-    but for similarities that are memory-mapped, which stay on disk.
+    Names travel with the data: row i of every matrix is ``rows[i]`` and column j of
+    ``associations`` is ``columns[j]``. All arrays are read-only copies of those given, but for
+    similarities that are memory-mapped, which stay on disk.
 
     Args:
         name: what the user calls the data set.
-        mirnas: M distinct names.
-        small_molecules: S distinct names.
+        rows: M distinct names.
+        columns: S distinct names.
         associations: (M, S), 1 for a known association and 0 for an unknown pair.
-        mirna_similarity: (M, M), symmetric and finite.
-        small_molecule_similarity: (S, S), symmetric and finite.
+        row_similarity: (M, M), symmetric and finite.
+        column_similarity: (S, S), symmetric and finite.
+        kinds: what the rows and the columns are called. The content hash does not see them.
 
     Raises:
         InputError: shapes, names or values do not fit together; the message names the field.
     """
 
     name: str
-    mirnas: tuple[str, ...]
-    small_molecules: tuple[str, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
     associations: np.ndarray
-    mirna_similarity: np.ndarray
-    small_molecule_similarity: np.ndarray
+    row_similarity: np.ndarray
+    column_similarity: np.ndarray
+    kinds: Kinds = DEFAULT_KINDS
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mirnas", tuple(self.mirnas))
-        object.__setattr__(self, "small_molecules", tuple(self.small_molecules))
-        _check_names("miRNA", self.mirnas, self.name)
-        _check_names("small molecule", self.small_molecules, self.name)
-        n_mirnas, n_small_molecules = len(self.mirnas), len(self.small_molecules)
+        object.__setattr__(self, "rows", tuple(self.rows))
+        object.__setattr__(self, "columns", tuple(self.columns))
+        if self.kinds[0].key == self.kinds[1].key:
+            raise InputError(
+                f"both sides are called {self.kinds[0].name!r}",
+                where=self.name,
+                hint="the two kinds need two names",
+            )
+        for kind, names in zip(self.kinds, (self.rows, self.columns), strict=True):
+            _check_names(kind.name, names, self.name)
         associations = np.asarray(self.associations)
-        _check_shape("associations", associations, (n_mirnas, n_small_molecules), self.name)
+        _check_shape("associations", associations, (len(self.rows), len(self.columns)), self.name)
         amiss = ~np.isin(associations, (0, 1))
         if amiss.any():
-            mirna, molecule = np.argwhere(amiss)[0]
+            row, column = np.argwhere(amiss)[0]
             raise InputError(
-                f"the association of {self.mirnas[mirna]!r} and "
-                f"{self.small_molecules[molecule]!r} is {associations[mirna, molecule]}",
+                f"the association of {self.rows[row]!r} and {self.columns[column]!r} is "
+                f"{associations[row, column]}",
                 where=self.name,
                 hint="1 is a known association, 0 an unknown pair",
             )
@@ -72,16 +80,16 @@ class AssociationDataset:
                 hint="give at least one known pair",
             )
         self._freeze("associations", associations.astype(np.uint8))
-        for field, names in (
-            ("mirna_similarity", self.mirnas),
-            ("small_molecule_similarity", self.small_molecules),
+        for field, kind, names in (
+            ("row_similarity", self.kinds[0], self.rows),
+            ("column_similarity", self.kinds[1], self.columns),
         ):
             given = getattr(self, field)
             # A memory-mapped one may be larger than the memory: it stays where it is, also where
             # it comes from another data set. So does its precision, which the content hash sees.
             matrix = given if _is_kept(given) else np.array(given, dtype=np.float64)
-            _check_shape(field, matrix, (len(names), len(names)), self.name)
-            _check_similarity(field, matrix, names, self.name)
+            _check_shape(kind.similarity, matrix, (len(names), len(names)), self.name)
+            _check_similarity(kind.similarity, matrix, names, self.name)
             self._freeze(field, matrix)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -100,12 +108,12 @@ class AssociationDataset:
     def content_hash(self) -> str:
         """64 hexadecimal digits that change with any name, order or value (not with ``name``)."""
         digest = hashlib.sha256()
-        for names in (self.mirnas, self.small_molecules):
+        for names in (self.rows, self.columns):
             digest.update(json.dumps(names).encode() + b"\0")
         for array in (
             self.associations,
-            self.mirna_similarity,
-            self.small_molecule_similarity,
+            self.row_similarity,
+            self.column_similarity,
         ):
             digest.update(str(array.shape).encode())
             digest.update(array.data)
@@ -113,18 +121,36 @@ class AssociationDataset:
 
     @cached_property
     def association_pairs(self) -> np.ndarray:
-        """(K, 2) int64, one row (miRNA index, small molecule index) per known association."""
+        """(K, 2) int64, one row (row index, column index) per known association."""
         pairs = np.argwhere(self.associations).astype(np.int64)
         pairs.setflags(write=False)
         return pairs
 
-    def mirna_index(self, name: str) -> int:
-        """Row of a miRNA; raises InputError that suggests close names."""
-        return _index(name, self.mirnas, "miRNA", self.name, self.small_molecules)
+    @property
+    def sides(self) -> tuple[tuple[Kind, tuple[str, ...], np.ndarray], ...]:
+        """Kind, names and similarity of the rows, then of the columns."""
+        return (
+            (self.kinds[0], self.rows, self.row_similarity),
+            (self.kinds[1], self.columns, self.column_similarity),
+        )
 
-    def small_molecule_index(self, name: str) -> int:
-        """Column of a small molecule; raises InputError that suggests close names."""
-        return _index(name, self.small_molecules, "small molecule", self.name, self.mirnas)
+    def row_index(self, name: str) -> int:
+        """Of the thing of that name; raises InputError that suggests close names."""
+        return self._index(name, 0)
+
+    def column_index(self, name: str) -> int:
+        """Of the thing of that name; raises InputError that suggests close names."""
+        return self._index(name, 1)
+
+    def _index(self, name: str, side: int) -> int:
+        names = (self.rows, self.columns)
+        try:
+            return names[side].index(name)
+        except ValueError:
+            hint = mend_of_name(name, self.kinds, names, side)
+            raise InputError(
+                f"unknown {self.kinds[side].name} {name!r}", where=self.name, hint=hint
+            ) from None
 
 
 def _is_kept(given: object) -> bool:
@@ -194,23 +220,11 @@ def _check_finite(
         )
 
 
-def _restored(
-    kind: type[AssociationDataset], values: dict[str, str | tuple[str, ...] | np.ndarray]
-) -> AssociationDataset:
+def _restored(cls: type[AssociationDataset], values: dict[str, object]) -> AssociationDataset:
     """A data set that comes from another process, without another check."""
-    dataset = object.__new__(kind)
+    dataset = object.__new__(cls)
     for field, value in values.items():
         if isinstance(value, np.ndarray):
             value.setflags(write=False)  # which pickling loses
         object.__setattr__(dataset, field, value)
     return dataset
-
-
-def _index(
-    name: str, names: tuple[str, ...], kind: str, where: str, others: tuple[str, ...]
-) -> int:
-    try:
-        return names.index(name)
-    except ValueError:
-        hint = mend_of_name(name, kind, names, others)
-        raise InputError(f"unknown {kind} {name!r}", where=where, hint=hint) from None

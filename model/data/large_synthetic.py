@@ -1,10 +1,10 @@
 """Large networks made from a seed: to measure how time and memory grow.
 
-Every node has a hidden profile; a small molecule's associations are those, of some miRNAs drawn for
-each, whose profiles match best. A few small molecules hold most of them. The similarity of each
+Every node has a hidden profile; a column's associations are those, of some rows drawn for
+each, whose profiles match best. A few columns hold most of them. The similarity of each
 side enters as factors, so no matrix of all nodes is ever made.
 
-Shape legend: M miRNAs, S small molecules, T associations, r factors.
+Shape legend: M rows, S columns, T associations, r factors.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch
 from model.data.similarities import Similarities
 
 _PROFILE_LENGTH = 8
-_DRAWN = 8  # miRNAs of which one becomes an association
+_DRAWN = 8  # rows of which one becomes an association
 _NOISE = 0.3  # of what the similarities see of a profile
-_MIRNAS = 0.8  # of all nodes
+_ROWS = 0.8  # of all nodes
 
 
 def large_network(
@@ -25,18 +25,18 @@ def large_network(
 ) -> tuple[Similarities, np.ndarray]:
     """The similarities, (M, r) and (S, r) factors, and the associations (T, 2) in random order."""
     rng = np.random.default_rng(seed)
-    n_mirnas = round(_MIRNAS * n_nodes)
-    sides = (n_mirnas, n_nodes - n_mirnas)
+    n_rows = round(_ROWS * n_nodes)
+    sides = (n_rows, n_nodes - n_rows)
     profiles = [rng.standard_normal((n, _PROFILE_LENGTH), dtype=np.float32) for n in sides]
     codes = np.empty(0, dtype=np.int64)
     while len(codes) < n_associations:
         batch = min(500_000, 2 * (n_associations - len(codes)))
-        # Squares of uniform numbers crowd near 0: those small molecules are the popular ones.
-        molecules = (rng.random(batch) ** 2 * sides[1]).astype(np.int64)
-        drawn = rng.integers(n_mirnas, size=(batch, _DRAWN))
-        match = np.einsum("bdl,bl->bd", profiles[0][drawn], profiles[1][molecules])
-        mirnas = drawn[np.arange(batch), match.argmax(axis=1)]
-        codes = np.union1d(codes, mirnas * sides[1] + molecules)
+        # Squares of uniform numbers crowd near 0: those columns are the popular ones.
+        columns = (rng.random(batch) ** 2 * sides[1]).astype(np.int64)
+        drawn = rng.integers(n_rows, size=(batch, _DRAWN))
+        match = np.einsum("bdl,bl->bd", profiles[0][drawn], profiles[1][columns])
+        rows = drawn[np.arange(batch), match.argmax(axis=1)]
+        codes = np.union1d(codes, rows * sides[1] + columns)
     codes = rng.permutation(codes)[:n_associations]
     factors = [_factors(profile, rank, rng) for profile in profiles]
     return Similarities(*factors), np.stack(np.divmod(codes, sides[1]), axis=1)

@@ -1,11 +1,13 @@
-"""What the name of a miRNA says, and which names are spelt alike."""
+"""Which names are spelt alike, and what the name of a miRNA says."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+
+from model.data.kinds import Kinds
 
 _COPY_NUMBER = re.compile(r"(-(?:mir|let)-\d+[a-z]*)-\d+$", re.IGNORECASE)
 _ANY_COPY_NUMBER = re.compile(r"((?:^|-)(?:mir|let))-?(\d+[a-z]*)(?:-\d+)?$")
@@ -22,21 +24,21 @@ def mature_name(name: str) -> str:
     return _COPY_NUMBER.sub(r"\1", name)
 
 
-def precursor_labels(mirnas: Sequence[str]) -> list[str]:
-    """For each miRNA a label, equal for precursors of one mature miRNA, however they are spelt.
+def precursor_labels(names: Sequence[str]) -> list[str]:
+    """For each name a label, equal for precursors of one mature miRNA, however they are spelt.
 
     Without the species (``mir-16-1``), in mixed case (``hsa-miR-124-2``) and with other separators
-    (``hsa_mir_16_1``, ``miR16-1``). The label is the `mature_name` of the group's first miRNA, so
+    (``hsa_mir_16_1``, ``miR16-1``). The label is the `mature_name` of the group's first, so
     that of plainly spelt names is what it always was.
     """
     first: dict[str, str] = {}
-    return [first.setdefault(_precursor_key(name), mature_name(name)) for name in mirnas]
+    return [first.setdefault(_precursor_key(name), mature_name(name)) for name in names]
 
 
-def twin_groups(mirnas: Sequence[str]) -> list[tuple[int, ...]]:
-    """Rows of precursors of one mature miRNA, one tuple per group of two or more, by first row."""
+def twin_groups(names: Sequence[str]) -> list[tuple[int, ...]]:
+    """Positions of precursors of one mature miRNA, a tuple for each group of two or more."""
     rows: dict[str, list[int]] = defaultdict(list)
-    for row, label in enumerate(precursor_labels(mirnas)):
+    for row, label in enumerate(precursor_labels(names)):
         rows[label].append(row)
     return [tuple(group) for group in rows.values() if len(group) > 1]
 
@@ -56,17 +58,21 @@ def close_names(name: str, names: Iterable[str], most: int = 3) -> list[str]:
     return [by_spelling[one] for one in close]
 
 
-def mend_of_name(name: str, kind: str, names: Sequence[str], others: Iterable[str]) -> str:
-    """What to do about a name that is not among ``names``.
+def mend_of_name(
+    name: str, kinds: Kinds, names: tuple[Collection[str], Collection[str]], side: int
+) -> str:
+    """What to do about a name that is not among those of a side.
 
     Args:
-        kind: "miRNA" or "small molecule", of ``names``; ``others`` are those of the other side.
+        names: of both sides.
+        side: 0 for the rows, 1 for the columns.
     """
-    if name in others:
-        return f"it is the name of a {'miRNA' if kind == 'small molecule' else 'small molecule'}"
-    if close := close_names(name, names):
+    if name in names[1 - side]:
+        return f"it is the name of {kinds[1 - side].one}"
+    if close := close_names(name, names[side]):
         return f"did you mean {', '.join(close)}?"
-    return f"the {kind}s are {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+    shown = ", ".join(list(names[side])[:3])
+    return f"the {kinds[side].plural} are {shown}{', ...' if len(names[side]) > 3 else ''}"
 
 
 def _precursor_key(name: str) -> str:

@@ -31,16 +31,14 @@ _SAME_SHARE = 0.2  # of a kernel's telling cells
 def leaks(dataset: AssociationDataset) -> list[Finding]:
     """Findings of the similarities that are a kernel of the association profiles."""
     found = []
-    for field, similarity, profiles in (
-        ("mirna_similarity", dataset.mirna_similarity, dataset.associations),
-        ("small_molecule_similarity", dataset.small_molecule_similarity, dataset.associations.T),
-    ):
+    a_MS = dataset.associations
+    for (kind, _, similarity), profiles in zip(dataset.sides, (a_MS, a_MS.T), strict=True):
         if evidence := _evidence(similarity, profiles):
             message, is_leak = evidence
             found.append(
                 Finding(
                     message + ", so held-out associations are in it and every score is too high",
-                    where=f"{dataset.name}, {field}",
+                    where=f"{dataset.name}, {kind.similarity}",
                     hint="give a similarity made without the associations, such as of sequences or"
                     " structures; the model makes profile kernels itself, of training associations",
                     is_fault=is_leak,

@@ -4,7 +4,7 @@ No value is guessed or filled in. Every failure is an InputError whose ``where``
 place in it, and whose message shows the value; all failures of a file come at once. Rows and
 columns are counted from 1 as an editor or a spreadsheet counts them, so a header is row 1. Rows
 whose cells are all empty, and columns at the right whose cells are, are passed over: spreadsheets
-write them.
+write them. So are lines that begin with ``#``; a name that does is written in quotation marks.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _DELIMITER_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
 # Narrower than float(), which also takes "nan", "inf" and "1_000".
 _NUMBERS = re.compile(r"[-+.0-9eE ]*")
 _ABSENT = ("", "na", "n/a", "nan", "inf", "-inf", "null", "none", "#n/a")
+_REMARK = re.compile(r"^#.*$", re.MULTILINE)
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)  # Excel's, before the header
 
 
@@ -116,7 +117,8 @@ def read_table(path: Path, delimiter: str) -> Table:
     Raises:
         InputError: the file is missing, empty, not text or cut off, or its rows are ragged.
     """
-    text, delimiter, skipped = _delimited(read_text(path), delimiter)
+    # What is left of a remark is an empty line, so that lines keep their numbers.
+    text, delimiter, skipped = _delimited(_REMARK.sub("", read_text(path)), delimiter)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []

@@ -1,6 +1,6 @@
 """What is known of the nodes before any association: the two similarity matrices, on a device.
 
-Shape legend: M miRNAs, S small molecules, N = M + S nodes, miRNAs first.
+Shape legend: M rows, S columns, N = M + S nodes, rows first.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ def factors(similarity: np.ndarray, rank: int) -> np.ndarray:
 class Similarities:
     """The similarities of each side. Training gets this and training associations, nothing else.
 
-    Shapes: mirna (M, M), small_molecule (S, S), both float32; of a large side (M, r) or (S, r), its
+    Shapes: row (M, M), column (S, S), both float32; of a large side (M, r) or (S, r), its
     leading factors, see `factors`.
     """
 
-    mirna: Tensor
-    small_molecule: Tensor
+    row: Tensor
+    column: Tensor
 
     @classmethod
     def of(cls, dataset: AssociationDataset, device: str = "cpu") -> Similarities:
         """The similarities of a data set."""
         sides = (
             side if len(side) <= LARGEST_WHOLE else factors(side, RANK)
-            for side in (dataset.mirna_similarity, dataset.small_molecule_similarity)
+            for side in (dataset.row_similarity, dataset.column_similarity)
         )
         return cls(*(torch.tensor(side, dtype=torch.float32, device=device) for side in sides))
 
     @property
-    def n_mirnas(self) -> int:
-        return len(self.mirna)
+    def n_rows(self) -> int:
+        return len(self.row)
 
     @property
     def n_nodes(self) -> int:
-        return len(self.mirna) + len(self.small_molecule)
+        return len(self.row) + len(self.column)
 
     def association_matrix(self, edge_index: Tensor) -> Tensor:
         """(M, S) 0/1 block of an edge index that holds both directions of every association."""
-        adjacency = torch.zeros((self.n_nodes, self.n_nodes), device=self.mirna.device)
+        adjacency = torch.zeros((self.n_nodes, self.n_nodes), device=self.row.device)
         adjacency[edge_index[0], edge_index[1]] = 1
-        return adjacency[: self.n_mirnas, self.n_mirnas :]
+        return adjacency[: self.n_rows, self.n_rows :]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from model.data.file_checks import symmetric
+from model.data.kinds import Kind
 from model.data.readers import check_names, labelled_matrix, place, read_table, read_text
 from model.errors import InputError, Problems
 
@@ -14,21 +15,23 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def read_similarity(
-    path: Path, kind: str, *, average: bool = False
+    path: Path, kind: Kind, *, average: bool = False
 ) -> tuple[list[str], np.ndarray]:
     """Names and values of a similarity.
 
     Args:
-        kind: "miRNA" or "small molecule".
+        kind: of the things.
         average: take the mean of both directions, however far they are apart.
 
     Raises:
         InputError: the file cannot be used; it names row and column.
     """
     if path.suffix == ".npy":
-        return _map_similarity(path, kind)
+        return _map_similarity(path, kind.name)
     table = read_table(path, DELIMITERS[path.suffix])
-    row_names, column_names, matrix = labelled_matrix(table, row_kind=kind, column_kind=kind)
+    row_names, column_names, matrix = labelled_matrix(
+        table, row_kind=kind.name, column_kind=kind.name
+    )
     problems = Problems()
     for index, (row_name, column_name) in enumerate(zip(row_names, column_names, strict=False)):
         if row_name != column_name:
@@ -58,7 +61,7 @@ def _map_similarity(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
             where=str(path),
             hint="a square matrix of float32 or float64 is needed",
         )
-    names_path = path.with_name(path.name.replace("_similarity.npy", "_names.txt"))
+    names_path = path.with_name(f"{path.stem.removesuffix('_similarity')}_names.txt")
     if not names_path.exists():
         raise InputError(
             f"there is no {names_path.name}",

@@ -27,16 +27,13 @@ _NEGATIVE_SHARE = 0.1  # of the eigenvalues' sizes; 0.024 at most in eight publi
 def doubts_about(dataset: AssociationDataset) -> list[Finding]:
     """What is amiss with scale and meaning of either similarity."""
     found = []
-    for field, similarity, names in (
-        ("mirna_similarity", dataset.mirna_similarity, dataset.mirnas),
-        ("small_molecule_similarity", dataset.small_molecule_similarity, dataset.small_molecules),
-    ):
+    for kind, names, similarity in dataset.sides:
         if len(names) >= _FEWEST:
             rows = np.arange(len(names))
             if len(rows) > _MOST:
                 rows = np.sort(np.random.default_rng(0).choice(rows, size=_MOST, replace=False))
             part = np.asarray(similarity[np.ix_(rows, rows)], dtype=np.float64)
-            where = f"{dataset.name}, {field}"
+            where = f"{dataset.name}, {kind.similarity}"
             found += _doubts(part, [names[row] for row in rows], where)
     return found
 

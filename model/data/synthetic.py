@@ -61,11 +61,11 @@ def demo(seed: int = 0) -> AssociationDataset:
     names = _mirna_names()
     return AssociationDataset(
         name="demo",
-        mirnas=tuple(names[precursor] for precursor in precursors),
-        small_molecules=tuple(f"demo-sm-{row:02d}" for row in range(1, len(_DEGREES) + 1)),
+        rows=tuple(names[precursor] for precursor in precursors),
+        columns=tuple(f"demo-sm-{row:02d}" for row in range(1, len(_DEGREES) + 1)),
         associations=_copy(mature_FS, mature_M, rng),
-        mirna_similarity=_similarity(_view(profile_FL, rng)[mature_M], _MIRNA_LEVELS, rng),
-        small_molecule_similarity=_similarity(_view(profile_SL, rng), _SMALL_MOLECULE_LEVELS, rng),
+        row_similarity=_similarity(_view(profile_FL, rng)[mature_M], _MIRNA_LEVELS, rng),
+        column_similarity=_similarity(_view(profile_SL, rng), _SMALL_MOLECULE_LEVELS, rng),
     )
 
 

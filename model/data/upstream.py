@@ -15,6 +15,7 @@ import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.data.file_checks import check_associations, check_shape, symmetric
+from model.data.kinds import MIRNA, SMALL_MOLECULE
 from model.data.name_tables import read_name_table
 from model.data.readers import read_bytes, read_matrix
 from model.errors import InputError
@@ -47,20 +48,20 @@ class PublishedDataset:
     delimiter: str
     name_first: bool
     associations: PublishedFile
-    mirna_similarity: PublishedFile
-    small_molecule_similarity: PublishedFile
-    mirna_names: PublishedFile
-    small_molecule_names: PublishedFile
+    row_similarity: PublishedFile
+    column_similarity: PublishedFile
+    row_names: PublishedFile
+    column_names: PublishedFile
 
     @property
     def files(self) -> tuple[PublishedFile, ...]:
         """All five files, names first."""
         return (
-            self.mirna_names,
-            self.small_molecule_names,
+            self.row_names,
+            self.column_names,
             self.associations,
-            self.mirna_similarity,
-            self.small_molecule_similarity,
+            self.row_similarity,
+            self.column_similarity,
         )
 
 
@@ -71,16 +72,14 @@ PUBLISHED = {
         delimiter="\t",
         name_first=True,
         associations=PublishedFile("miRNA_SM_adj.txt", "5e7142999ac6e667a284990e633909fbf1d32a28"),
-        mirna_similarity=PublishedFile(
+        row_similarity=PublishedFile(
             "miRNA_feature.txt", "6186c82534e579df3960514fec71a3ee77dbc91b"
         ),
-        small_molecule_similarity=PublishedFile(
+        column_similarity=PublishedFile(
             "SM_feature.txt", "07b6b8f899e5ef997dfe76b2062161c6065cb8b4"
         ),
-        mirna_names=PublishedFile("miRNA 编号.xlsx", "970a4a818d7b861c6f329e147f2bbd0e569c0ad6"),
-        small_molecule_names=PublishedFile(
-            "SM 编号.xlsx", "f0485235c73eeafd989a49831bbec94495d92a64"
-        ),
+        row_names=PublishedFile("miRNA 编号.xlsx", "970a4a818d7b861c6f329e147f2bbd0e569c0ad6"),
+        column_names=PublishedFile("SM 编号.xlsx", "f0485235c73eeafd989a49831bbec94495d92a64"),
     ),
     "dataset2": PublishedDataset(
         name="dataset2",
@@ -88,26 +87,24 @@ PUBLISHED = {
         delimiter=",",
         name_first=False,
         associations=PublishedFile("miRNA_SM_adj.txt", "46a8cc014d2c42972784e2cd91674e4bb2445708"),
-        mirna_similarity=PublishedFile(
+        row_similarity=PublishedFile(
             "miRNA_feature.txt", "cf049d12b87df27c5ee5531e8580cb7dcf653c20"
         ),
-        small_molecule_similarity=PublishedFile(
+        column_similarity=PublishedFile(
             "SM_feature.txt", "508f6666cbc4d6c1ded394e520771738827e50de"
         ),
-        mirna_names=PublishedFile("miRNA数字编号2.xls", "bc65941abbbc87ccad8c76d1ecf213f72e2d0d87"),
-        small_molecule_names=PublishedFile(
-            "SM数字编号2.xls", "fc5cba157c631d46ca97df14ea1a37bf867a2d3a"
-        ),
+        row_names=PublishedFile("miRNA数字编号2.xls", "bc65941abbbc87ccad8c76d1ecf213f72e2d0d87"),
+        column_names=PublishedFile("SM数字编号2.xls", "fc5cba157c631d46ca97df14ea1a37bf867a2d3a"),
     ),
 }
 
 
 @dataclass(frozen=True)
 class NamedAssociations:
-    """M miRNA names, S small-molecule names and the (M, S) 0/1 matrix of associations."""
+    """M names of rows, S of columns and the (M, S) 0/1 matrix of associations."""
 
-    mirnas: tuple[str, ...]
-    small_molecules: tuple[str, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
     values: np.ndarray
 
 
@@ -127,23 +124,23 @@ def read_associations(published: PublishedDataset, folder: Path) -> NamedAssocia
     Raises:
         InputError: a file is missing, malformed or does not fit the names.
     """
-    mirnas, small_molecules = (
+    rows, columns = (
         read_name_table(
             folder / file.name,
-            kind=kind,
+            kind=kind.name,
             name_first=published.name_first,
             is_sound=blob_id(read_bytes(folder / file.name)) == file.blob_id,
         )
         for kind, file in (
-            ("miRNA", published.mirna_names),
-            ("small molecule", published.small_molecule_names),
+            (MIRNA, published.row_names),
+            (SMALL_MOLECULE, published.column_names),
         )
     )
     matrix = read_matrix(folder / published.associations.name, published.delimiter)
-    tables = f"{published.mirna_names.name} and {published.small_molecule_names.name}"
-    check_shape(matrix, (len(mirnas), len(small_molecules)), tables)
+    tables = f"{published.row_names.name} and {published.column_names.name}"
+    check_shape(matrix, (len(rows), len(columns)), tables)
     check_associations(matrix)
-    return NamedAssociations(tuple(mirnas), tuple(small_molecules), matrix.values)
+    return NamedAssociations(tuple(rows), tuple(columns), matrix.values)
 
 
 def load_published(published: PublishedDataset, data_dir: Path) -> AssociationDataset:
@@ -174,20 +171,20 @@ def load_upstream_folder(published: PublishedDataset, folder: Path) -> Associati
     known = read_associations(published, folder)
     return AssociationDataset(
         name=folder.resolve().name,
-        mirnas=known.mirnas,
-        small_molecules=known.small_molecules,
+        rows=known.rows,
+        columns=known.columns,
         associations=known.values,
-        mirna_similarity=_read_similarity(
-            folder / published.mirna_similarity.name,
+        row_similarity=_read_similarity(
+            folder / published.row_similarity.name,
             published.delimiter,
-            len(known.mirnas),
-            published.mirna_names.name,
+            len(known.rows),
+            published.row_names.name,
         ),
-        small_molecule_similarity=_read_similarity(
-            folder / published.small_molecule_similarity.name,
+        column_similarity=_read_similarity(
+            folder / published.column_similarity.name,
             published.delimiter,
-            len(known.small_molecules),
-            published.small_molecule_names.name,
+            len(known.columns),
+            published.column_names.name,
         ),
     )
 

@@ -1,14 +1,18 @@
-"""A user's own data: a folder of three text files, each `.csv` (commas) or `.tsv` (tabs).
+"""A user's own data: a folder of text files, each `.csv` (commas) or `.tsv` (tabs).
 
-- ``mirna_similarity`` and ``small_molecule_similarity``: a square matrix whose header row and first
-  column hold the same names in the same order. They give the data set its names and their order.
-  A large one may be `.npy` (float32 or float64), which is read from disk as it is needed; its names
-  then stand one a line in ``mirna_names.txt`` or ``small_molecule_names.txt``.
-- ``associations``: either the known pairs, one a row, under the header ``mirna,small_molecule`` (in
-  either order), or a matrix of 0 and 1 whose header row holds the small molecules and whose first
-  column the miRNAs, each in any order.
+- ``KIND_similarity``, one for each of the two kinds of things (``gene_similarity.csv``,
+  ``drug_similarity.csv``): a square matrix whose header row and first column hold the same names in
+  the same order. They give the data set its names and their order. A large one may be `.npy`
+  (float32 or float64), which is read from disk as it is needed; its names then stand one a line in
+  ``KIND_names.txt``.
+- ``associations``: either the known pairs, one a row, under a header of the two kinds
+  (``gene,drug``), or a matrix of 0 and 1 whose header row holds the names of one kind and whose
+  first column those of the other, each in any order.
+- ``dataset.yaml``, which may be left out, says what the others cannot; see
+  `model.data.description.Description`.
 
-All problems of a folder are told at once.
+What the kinds are called is said by ``dataset.yaml``, or by the header of the pairs, or by the
+names of the similarities. All problems of a folder are told at once.
 """
 
 from __future__ import annotations
@@ -20,13 +24,17 @@ from pathlib import Path
 
 import numpy as np
 
-from model.data.association_file import PAIR_HEADER, Sides, associations_of
+from model.data.association_file import Sides, associations_of
 from model.data.datasets import AssociationDataset
-from model.data.readers import read_table
+from model.data.description import Description, read_description
+from model.data.kinds import DEFAULT_KINDS, Kind, Kinds, key_of, kind_of
+from model.data.readers import Table, read_table
 from model.data.similarity_file import DELIMITERS, read_similarity
 from model.errors import InputError, Problems
 
 _FORMAT_HINT = "`mmatune data synth FOLDER` writes an example of the format"
+_SUFFIXES = (*DELIMITERS, ".npy")
+_ENDING = "_similarity"
 
 
 def load_user_folder(folder: Path, *, average: bool = False) -> AssociationDataset:
@@ -40,44 +48,53 @@ def load_user_folder(folder: Path, *, average: bool = False) -> AssociationDatas
         InputError: files are missing or there twice, malformed, or do not fit the others; the
             error names the file, the row and column, and the value of each problem.
     """
-    problems = Problems()
-    sides: list[tuple[list[str], np.ndarray]] = []
-    for stem, kind in (
-        ("mirna_similarity", "miRNA"),
-        ("small_molecule_similarity", "small molecule"),
-    ):
-        with problems.gathered():
-            path = _find(folder, stem, (*DELIMITERS, ".npy"))
-            sides.append(read_similarity(path, kind, average=average))
-    with problems.gathered():
+    problems, of_associations = Problems(), Problems()
+    table, kinds, sides = None, None, []
+    with of_associations.gathered():
         path = _find(folder, "associations", tuple(DELIMITERS))
         table = read_table(path, DELIMITERS[path.suffix])
-        if len(sides) == 2:  # whose names are known
-            associations = associations_of(table, Sides(sides[0][0], sides[1][0]))
+    with problems.gathered():
+        kinds, may_be_turned = _kinds(folder, table)
+        for kind in kinds:
+            with problems.gathered():
+                path = _find(folder, kind.similarity, _SUFFIXES)
+                sides.append(read_similarity(path, kind, average=average))
+    with problems.gathered():
+        of_associations.raise_any()
+        if table is not None and kinds is not None and len(sides) == 2:
+            if may_be_turned and _are_turned(table, sides[0][0], sides[1][0]):
+                kinds, sides = (kinds[1], kinds[0]), sides[::-1]
+            associations = associations_of(table, Sides(kinds, (sides[0][0], sides[1][0])))
     problems.raise_any()
     return AssociationDataset(
         name=folder.resolve().name,
-        mirnas=tuple(sides[0][0]),
-        small_molecules=tuple(sides[1][0]),
+        rows=tuple(sides[0][0]),
+        columns=tuple(sides[1][0]),
         associations=associations,
-        mirna_similarity=sides[0][1],
-        small_molecule_similarity=sides[1][1],
+        row_similarity=sides[0][1],
+        column_similarity=sides[1][1],
+        kinds=kinds or DEFAULT_KINDS,
     )
 
 
-def write_user_folder(dataset: AssociationDataset, folder: Path) -> None:
-    """Write a data set as a user's folder, which reads back to the same content hash.
+def write_user_folder(
+    dataset: AssociationDataset, folder: Path, description: Description | None = None
+) -> None:
+    """Write a data set as a user's folder, which reads back to the same content hash and kinds.
 
     The folder appears with all its files or not at all.
+
+    Args:
+        description: for `dataset.yaml`; without it there is one where the kinds are not miRNAs and
+            small molecules.
 
     Raises:
         InputError: the folder exists and is not empty, is a file, or cannot be written.
     """
     folder = folder.absolute()
-    pairs = [
-        (dataset.mirnas[mirna], dataset.small_molecules[small_molecule])
-        for mirna, small_molecule in dataset.association_pairs
-    ]
+    if description is None and dataset.kinds != DEFAULT_KINDS:
+        description = Description.of(dataset.kinds)
+    pairs = [(dataset.rows[i], dataset.columns[j]) for i, j in dataset.association_pairs]
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(
@@ -88,15 +105,12 @@ def write_user_folder(dataset: AssociationDataset, folder: Path) -> None:
             # The scratch folder is closed to other users, so the one that stays is made inside.
             made = Path(scratch) / folder.name
             made.mkdir()
-            _write(made / "associations.csv", [PAIR_HEADER, *pairs])
-            _write_similarity(
-                made / "mirna_similarity.csv", dataset.mirnas, dataset.mirna_similarity
-            )
-            _write_similarity(
-                made / "small_molecule_similarity.csv",
-                dataset.small_molecules,
-                dataset.small_molecule_similarity,
-            )
+            header = [kind.key for kind in dataset.kinds]
+            _write(made / "associations.csv", [header, *pairs])
+            for kind, names, similarity in dataset.sides:
+                _write_similarity(made / f"{kind.similarity}.csv", names, similarity)
+            if description is not None:
+                description.write(made)
             if folder.exists():
                 folder.rmdir()
             made.rename(folder)
@@ -106,8 +120,61 @@ def write_user_folder(dataset: AssociationDataset, folder: Path) -> None:
         ) from error
 
 
+def _kinds(folder: Path, table: Table | None) -> tuple[Kinds, bool]:
+    """The kinds, and whether only the names can say which of them are the rows.
+
+    Raises:
+        InputError: nothing names two kinds, or `dataset.yaml` is amiss.
+    """
+    described = read_description(folder).kinds
+    if described is not None:
+        return described, False
+    header = [kind_of(cell) for cell in table.rows[0] if key_of(cell)] if table else []
+    by_file = [kind_of(key) for key in _keys(folder)]
+    # In the header's spelling, which may have capitals, such as lncRNA.
+    named = [kind for kind in header if any(kind.is_called(other.name) for other in by_file)]
+    if len(named) == 2:
+        return _in_order(*named), False
+    if len(by_file) == 2:
+        first, second = by_file
+        return _in_order(first, second), {first, second} != set(DEFAULT_KINDS)
+    if len(header) == 2 and header[0].key != header[1].key:
+        return _in_order(*header), False
+    raise InputError(
+        "nothing names two kinds of things",
+        where=str(folder),
+        hint="put `gene_similarity.csv` and `drug_similarity.csv` there, in words of your own, and"
+        f" `associations.csv` under the header `gene,drug`; {_FORMAT_HINT}",
+    )
+
+
+def _in_order(first: Kind, second: Kind) -> Kinds:
+    """miRNAs have always been the rows, in whichever order the pairs come."""
+    return DEFAULT_KINDS if {first, second} == set(DEFAULT_KINDS) else (first, second)
+
+
+def _are_turned(table: Table, rows: Sequence[str], columns: Sequence[str]) -> bool:
+    """Whether the first column holds the names that are taken for those of the columns."""
+    names = {row[0].strip() for row in table.rows[1:]}
+    return len(names.intersection(columns)) > len(names.intersection(rows))
+
+
+def _keys(folder: Path) -> list[str]:
+    """Kinds that have a similarity, by the names of the files."""
+    return sorted({key_of(path.stem.removesuffix(_ENDING)) for path in _similarities(folder)})
+
+
+def _similarities(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in _SUFFIXES and key_of(path.stem).endswith(_ENDING)
+    )
+
+
 def _find(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path:
-    found = [path for suffix in suffixes if (path := folder / f"{stem}{suffix}").exists()]
+    there = [path for path in folder.iterdir() if key_of(path.stem) == stem]
+    found = [path for suffix in suffixes for path in sorted(there) if path.suffix == suffix]
     if not found:
         names = " nor ".join(f"{stem}{suffix}" for suffix in suffixes)
         raise InputError(f"there is neither {names}", where=str(folder), hint=_FORMAT_HINT)
@@ -123,6 +190,9 @@ def _write_similarity(path: Path, names: Sequence[str], matrix: np.ndarray) -> N
     _write(path, [["", *names], *rows])
 
 
-def _write(path: Path, rows: Iterable[Iterable[str]]) -> None:
+def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        plain = csv.writer(file, lineterminator="\n")
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for row in rows:
+            (quoted if row[0].startswith("#") else plain).writerow(row)  # it would be a remark

@@ -5,7 +5,7 @@ out, this share of the pairs with this score would be hidden associations. Nobod
 real ones are hidden there, so it is no share of true associations; where more are still to be
 found, it is too low by about that factor.
 
-Shape legend: M miRNAs, S small molecules, K folds, H held-out associations, U unknown pairs.
+Shape legend: M rows, S columns, K folds, H held-out associations, U unknown pairs.
 """
 
 from __future__ import annotations

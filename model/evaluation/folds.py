@@ -1,7 +1,7 @@
 """What a protocol is made of, and the folds that it gives.
 
 Shape legend: T training associations, H held-out associations, U pairs they are ranked against.
-A node pair numbers the nodes miRNAs first: small molecule j is node M + j.
+A node pair numbers the nodes rows first: column j is node M + j.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class Protocol:
             the confirmation step may open them.
         held_out_fraction: fraction of the associations that one fold alone holds out; None where
             the folds hold out all of them, each its share.
-        split_by: what goes into one part as a whole: an association, everything of a miRNA,
-            everything of a small molecule, or everything of the one ``node``.
+        split_by: what goes into one part as a whole: an association, everything of a row,
+            everything of a column, or everything of the one ``node``.
         grouping: which names are near-copies and share a part: precursors of one mature miRNA
             ("precursors"; "mature" where they are spelt plainly), none, or (name, group) pairs of
             your own. With ``split_by`` "association" it is the
-            associations of such twins with the same small molecule that stay together.
-        ranked_against: every unknown miRNA-small molecule pair; those of the held-out nodes only;
+            associations of such twins with the same column that stay together.
+        ranked_against: every unknown pair of a row and a column; those of the held-out nodes only;
             or as many random node pairs as there are held-out associations.
         balance: "1:1" or "as is": the weight of associations to other pairs in all metrics but
             the AUC, see `model/evaluation/metrics/table.py`.
-        node: name of the miRNA or small molecule of a case study.
+        node: name of the row or column of a case study.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Protocol:
 class Fold:
     """What one model trains on and what it is measured on.
 
-    Shapes: train_pairs (T, 2), (miRNA index, small molecule index); train_groups (T,), equal for
+    Shapes: train_pairs (T, 2), (row index, column index); train_groups (T,), equal for
     associations that must stay together when the training part is split again; held_out (2, H) and
     ranked_against (2, U), node pairs. ``balance`` is the protocol's.
     """
@@ -175,7 +175,7 @@ def _fold(
     held_out: np.ndarray,
 ) -> Fold:
     pairs = dataset.association_pairs
-    held_out_pairs = to_node_pairs(pairs[held_out], len(dataset.mirnas))
+    held_out_pairs = to_node_pairs(pairs[held_out], len(dataset.rows))
     if protocol.ranked_against == "node pairs":
         against = random_node_pairs(dataset, held_out_pairs.shape[1], rng)
     elif protocol.ranked_against == "unknown pairs":
@@ -197,7 +197,7 @@ def _fold(
 
 
 def _cold_side(dataset: AssociationDataset, protocol: Protocol) -> int:
-    """0 where whole miRNAs are held out, 1 where small molecules are."""
+    """0 where whole rows are held out, 1 where columns are."""
     if protocol.node is not None:
         return side_of(dataset, protocol.node)
-    return 0 if protocol.split_by == "mirna" else 1
+    return 0 if protocol.split_by == "row" else 1

@@ -1,16 +1,18 @@
 """Folds as a file, so that anybody's model can be trained and measured on them.
 
 The file is JSON and holds names, never row numbers: ``dataset``, ``data_hash``, ``protocol``,
-``meaning``, ``seed``, ``balance``, all ``mirnas`` and ``small_molecules``, and for each of the
-``folds`` its number ``fold`` (from 0) and four lists:
+``meaning``, ``seed``, ``balance``, the two ``kinds`` of things, the names of all ``rows`` and
+``columns``, which are of the first and of the second kind, and for each of the ``folds`` its number
+``fold`` (from 0) and four lists:
 
-- ``train``: [miRNA, small molecule], the associations to train on;
+- ``train``: [row, column], the associations to train on;
 - ``train_groups``: for each of them a number; those that share it are near-copies, and stay
   together where ``train`` is split again;
-- ``held_out`` and ``ranked_against``: [first, second], the pairs to score. ``first`` is a miRNA and
-  ``second`` a small molecule, save where a protocol ranks against all node pairs.
+- ``held_out`` and ``ranked_against``: [first, second], the pairs to score. ``first`` is a row and
+  ``second`` a column, save where a protocol ranks against all node pairs.
 
-Associations of the sealed part are in none of the lists.
+Associations of the sealed part are in none of the lists. Earlier files (`mmatune folds 1`) say
+``mirnas`` and ``small_molecules`` for ``rows`` and ``columns``, and no kinds; they are read too.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from model.config import Config
 from model.data.datasets import AssociationDataset
+from model.data.kinds import DEFAULT_KINDS
 from model.data.readers import read_bytes
 from model.errors import InputError
 from model.evaluation.folds import Fold, Protocol, development_folds
@@ -49,20 +52,31 @@ class NamedFold(Config):
 class FoldsFile(Config):
     """The development folds of a data set under a protocol and a seed."""
 
-    format: Literal["mmatune folds 1"] = "mmatune folds 1"
+    format: Literal["mmatune folds 2"] = "mmatune folds 2"
     dataset: str
     data_hash: str
     protocol: str
     meaning: str
     seed: int
     balance: Balance
-    mirnas: tuple[str, ...]
-    small_molecules: tuple[str, ...]
+    kinds: tuple[str, str]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
     folds: tuple[NamedFold, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_the_words_of_today(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("format") == "mmatune folds 1":
+            today = {"mirnas": "rows", "small_molecules": "columns"}
+            values = {today.get(key, key): value for key, value in values.items()}
+            kinds = [kind.name for kind in DEFAULT_KINDS]
+            return values | {"format": "mmatune folds 2", "kinds": kinds}
+        return values
 
     @model_validator(mode="after")
     def _fits_together(self) -> FoldsFile:
-        names = set(self.mirnas) | set(self.small_molecules)
+        names = set(self.rows) | set(self.columns)
         for number, fold in enumerate(self.folds):
             if fold.fold != number:
                 raise ValueError(f"fold {fold.fold} is where fold {number} belongs")
@@ -79,16 +93,16 @@ class FoldsFile(Config):
         """The development folds, in names.
 
         Raises:
-            InputError: a miRNA and a small molecule share a name, or there are no such folds.
+            InputError: a row and a column share a name, or there are no such folds.
         """
-        shared = set(dataset.mirnas) & set(dataset.small_molecules)
+        shared = set(dataset.rows) & set(dataset.columns)
         if shared:
             raise InputError(
-                f"{min(shared)!r} names a miRNA and a small molecule",
+                f"{min(shared)!r} names {dataset.kinds[0].one} and {dataset.kinds[1].one}",
                 where=dataset.name,
                 hint="rename one: folds are written by name",
             )
-        names = (*dataset.mirnas, *dataset.small_molecules)
+        names = (*dataset.rows, *dataset.columns)
 
         def named(node_pairs: np.ndarray) -> tuple[Pair, ...]:
             return tuple((names[i], names[j]) for i, j in node_pairs.T.tolist())
@@ -100,12 +114,13 @@ class FoldsFile(Config):
             meaning=protocol.meaning,
             seed=seed,
             balance=protocol.balance,
-            mirnas=dataset.mirnas,
-            small_molecules=dataset.small_molecules,
+            kinds=(dataset.kinds[0].name, dataset.kinds[1].name),
+            rows=dataset.rows,
+            columns=dataset.columns,
             folds=tuple(
                 NamedFold(
                     fold=number,
-                    train=named(fold.train_pairs.T + [[0], [len(dataset.mirnas)]]),
+                    train=named(fold.train_pairs.T + [[0], [len(dataset.rows)]]),
                     train_groups=tuple(fold.train_groups.tolist()),
                     held_out=named(fold.held_out),
                     ranked_against=named(fold.ranked_against),
@@ -116,14 +131,14 @@ class FoldsFile(Config):
 
     def to_folds(self) -> tuple[Fold, ...]:
         """The folds in numbers again, equal to those that were exported."""
-        number = {name: i for i, name in enumerate((*self.mirnas, *self.small_molecules))}
+        number = {name: i for i, name in enumerate((*self.rows, *self.columns))}
 
         def node_pairs(pairs: Sequence[Pair]) -> np.ndarray:
             return np.array([[number[a], number[b]] for a, b in pairs]).T
 
         return tuple(
             Fold(
-                train_pairs=node_pairs(fold.train).T - [0, len(self.mirnas)],
+                train_pairs=node_pairs(fold.train).T - [0, len(self.rows)],
                 train_groups=np.array(fold.train_groups),
                 held_out=node_pairs(fold.held_out),
                 ranked_against=node_pairs(fold.ranked_against),

@@ -73,7 +73,7 @@ def fresh_folds(part: DevelopmentPart, protocol: Protocol, seed: int) -> tuple[F
         sealed_fraction=0.0,
         held_out_fraction=None if held_out is None else held_out / left,
     )
-    hidden = to_node_pairs(part.never_ranked, len(part.dataset.mirnas))
+    hidden = to_node_pairs(part.never_ranked, len(part.dataset.rows))
     return tuple(
         replace(fold, ranked_against=_without(fold.ranked_against, hidden))
         for fold in development_folds(part.dataset, whole, seed)

@@ -67,7 +67,7 @@ def _pairs(table: Table, dataset: AssociationDataset) -> dict[str, str]:
             where=place(table.path, row=table.lines[0]),
             hint=f"it must be {','.join(COLUMNS)!r}",
         )
-    names = {*dataset.mirnas, *dataset.small_molecules}
+    names = {*dataset.rows, *dataset.columns}
     groups: dict[str, str] = {}
     for line, row in zip(table.lines[1:], table.rows[1:], strict=True):
         if len(row) != 2 or not row[1].strip():

@@ -55,7 +55,7 @@ def evaluate_predictions(
 def _read_scores(folds: FoldsFile, path: Path) -> _Scores:
     table = read_table(path, ",")
     column = _columns(table)
-    names = {*folds.mirnas, *folds.small_molecules}
+    names = {*folds.rows, *folds.columns}
     numbers = {str(fold.fold): fold.fold for fold in folds.folds}
     scores: _Scores = {}
     for row, line in zip(table.rows[1:], table.lines[1:], strict=True):

@@ -93,7 +93,7 @@ COLD_MIRNA = Protocol(
     " would gain or lose by how it scores new miRNAs as such. Small molecules have been seen, and"
     " most of the score is which of them are popular: compare with the additive degree.",
     sealed_fraction=0.1,
-    split_by="mirna",
+    split_by="row",
     grouping="precursors",
     ranked_against="unknown pairs of held-out nodes",
 )
@@ -104,7 +104,7 @@ COLD_SMALL_MOLECULE = Protocol(
     " lose by how it scores new molecules as such. miRNAs have been seen. Few molecules hold most"
     " associations, so folds differ widely in size and score: see the spread.",
     sealed_fraction=0.1,
-    split_by="small molecule",
+    split_by="column",
     grouping="precursors",
     ranked_against="unknown pairs of held-out nodes",
 )

@@ -2,8 +2,8 @@
 
 Plain functions of a data set; `model/evaluation/protocols.py` names the ways to combine them.
 
-Shape legend: K associations, M miRNAs, S small molecules, U pairs held-out ones are ranked against.
-A node pair numbers the nodes miRNAs first: small molecule j is node M + j.
+Shape legend: K associations, M rows, S columns, U pairs held-out ones are ranked against.
+A node pair numbers the nodes rows first: column j is node M + j.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from model.data.datasets import AssociationDataset
 from model.data.names import mature_name, precursor_labels
 from model.errors import InputError
 
-SplitBy = Literal["association", "mirna", "small molecule", "node"]
+SplitBy = Literal["association", "row", "column", "node"]
 RankedAgainst = Literal["unknown pairs", "unknown pairs of held-out nodes", "node pairs"]
 # Groups of a user's own are (name, group) pairs; a name that is not there is a group by itself.
 # "mature" is the rule of studies before 0.2.0, which knows plainly spelt names only: their sealed
@@ -30,9 +30,9 @@ TRAIN_ONLY = -2  # trained on in every fold
 ASIDE = -3  # in no fold: trained on, it would give away what is held out
 
 
-def to_node_pairs(pairs: np.ndarray, n_mirnas: int) -> np.ndarray:
+def to_node_pairs(pairs: np.ndarray, n_rows: int) -> np.ndarray:
     """(P, 2) index pairs as (2, P) node pairs."""
-    return (pairs + [0, n_mirnas]).T
+    return (pairs + [0, n_rows]).T
 
 
 def association_groups(
@@ -41,26 +41,26 @@ def association_groups(
     """(K,) group of each association, 0, 1, ...; those of one group must share a part.
 
     Args:
-        split_by: "association" keeps twins with the same small molecule together; the others keep
-            everything of one miRNA (and its twins), or of one small molecule, together.
+        split_by: "association" keeps twins with the same column together; the others keep
+            everything of one row (and its twins), or of one column, together.
         grouping: which names are twins of each other.
     """
     pairs = dataset.association_pairs
     if split_by in ("association", "node") and grouping == "none":
         return np.arange(len(pairs))
-    mirnas = _labels(dataset.mirnas, grouping)
-    # Precursors are a matter of miRNAs; groups of a user's own may hold small molecules too.
-    of_mirnas = grouping in ("precursors", "mature")
-    molecules = _labels(dataset.small_molecules, "none" if of_mirnas else grouping)
-    # Not the molecule's label: published splits follow from the order of these keys.
+    rows = _labels(dataset.rows, grouping)
+    # Precursors are a matter of rows; groups of a user's own may hold columns too.
+    of_rows = grouping in ("precursors", "mature")
+    columns = _labels(dataset.columns, "none" if of_rows else grouping)
+    # Not the column's label: published splits follow from the order of these keys.
     first_with: dict[str, int] = {}
-    first = [first_with.setdefault(label, row) for row, label in enumerate(molecules)]
-    if split_by == "mirna":
-        keys = [mirnas[mirna] for mirna, _ in pairs]
-    elif split_by == "small molecule":
-        keys = [str(first[molecule]) for _, molecule in pairs]
+    first = [first_with.setdefault(label, column) for column, label in enumerate(columns)]
+    if split_by == "row":
+        keys = [rows[row] for row, _ in pairs]
+    elif split_by == "column":
+        keys = [str(first[column]) for _, column in pairs]
     else:
-        keys = [f"{mirnas[mirna]}\t{first[molecule]}" for mirna, molecule in pairs]
+        keys = [f"{rows[row]}\t{first[column]}" for row, column in pairs]
     return np.unique(keys, return_inverse=True)[1]
 
 
@@ -91,7 +91,7 @@ def deal_out(
         held_out: associations that all folds hold out together, the rest being `TRAIN_ONLY`;
             None for all.
         even_large_groups: seal a group even where it overshoots ``sealed`` by far. False passes
-            over a group that would: one small molecule may hold a seventh of all associations.
+            over a group that would: one column may hold a seventh of all associations.
     """
     part = np.full(len(groups), TRAIN_ONLY, dtype=np.int64)
     n_sealed = 0
@@ -116,10 +116,10 @@ def single_out(dataset: AssociationDataset, name: str, grouping: Grouping) -> np
         InputError: there is no such node, the name is one of either side, or it has no association.
     """
     side = side_of(dataset, name)
-    names = (dataset.mirnas, dataset.small_molecules)[side]
-    # A small molecule has no precursors, though it may be spelt as one.
-    of_mirnas = grouping in ("precursors", "mature")
-    labels = _labels(names, "none" if side == 1 and of_mirnas else grouping)
+    names = (dataset.rows, dataset.columns)[side]
+    # A column has no precursors, though it may be spelt as one.
+    of_rows = grouping in ("precursors", "mature")
+    labels = _labels(names, "none" if side == 1 and of_rows else grouping)
     node = names.index(name)
     nodes = dataset.association_pairs[:, side]
     if node not in nodes:
@@ -135,33 +135,33 @@ def single_out(dataset: AssociationDataset, name: str, grouping: Grouping) -> np
 
 
 def side_of(dataset: AssociationDataset, name: str) -> int:
-    """0 if the name is a miRNA's, 1 if a small molecule's.
+    """0 if the name is a row's, 1 if a column's.
 
     Raises:
         InputError: it is neither's, or both's.
     """
-    sides = [
-        i for i, names in enumerate((dataset.mirnas, dataset.small_molecules)) if name in names
-    ]
+    sides = [i for i, names in enumerate((dataset.rows, dataset.columns)) if name in names]
     if len(sides) == 2:
         raise InputError(
-            f"{name!r} names a miRNA and a small molecule", where=dataset.name, hint="rename one"
+            f"{name!r} names {dataset.kinds[0].one} and {dataset.kinds[1].one}",
+            where=dataset.name,
+            hint="rename one",
         )
     if sides:
         return sides[0]
     # For the hint with the names that come close, on the side it looks like.
     if "mir-" in name.lower() or "let-" in name.lower():
-        return dataset.mirna_index(name)
-    return dataset.small_molecule_index(name)
+        return dataset.row_index(name)
+    return dataset.column_index(name)
 
 
 def unknown_pairs(dataset: AssociationDataset, of_nodes: np.ndarray | None = None) -> np.ndarray:
-    """(2, U) node pairs of all unknown miRNA-small molecule pairs.
+    """(2, U) node pairs of all unknown pairs of a row and a column.
 
     Args:
         of_nodes: numbers of nodes; only pairs with one of them.
     """
-    pairs = to_node_pairs(np.argwhere(dataset.associations == 0), len(dataset.mirnas))
+    pairs = to_node_pairs(np.argwhere(dataset.associations == 0), len(dataset.rows))
     return pairs if of_nodes is None else pairs[:, np.isin(pairs, of_nodes).any(axis=0)]
 
 
@@ -169,8 +169,8 @@ def random_node_pairs(
     dataset: AssociationDataset, count: int, rng: np.random.Generator
 ) -> np.ndarray:
     """(2, count) distinct node pairs, lower node first, none of them a known association."""
-    n_nodes = len(dataset.mirnas) + len(dataset.small_molecules)
+    n_nodes = len(dataset.rows) + len(dataset.columns)
     free = np.triu(np.ones((n_nodes, n_nodes), dtype=bool), k=1)
-    free[tuple(to_node_pairs(dataset.association_pairs, len(dataset.mirnas)))] = False
+    free[tuple(to_node_pairs(dataset.association_pairs, len(dataset.rows)))] = False
     candidates = np.argwhere(free)
     return candidates[rng.choice(len(candidates), size=count, replace=False)].T

@@ -1,6 +1,6 @@
 """The masked graph autoencoder of the paper (JMSS-MMA), from its configuration to its loss.
 
-Shape legend: M miRNAs, S small molecules, N nodes, F features per node, P pairs, D dimensions of an
+Shape legend: M rows, S columns, N nodes, F features per node, P pairs, D dimensions of an
 embedding, K numbers of a head for a pair.
 """
 
@@ -69,7 +69,7 @@ class MaskedGraphAutoencoder(nn.Module):
 
     Args:
         in_dim: F.
-        sides: number of miRNAs and of small molecules.
+        sides: number of rows and of columns.
         weights_only: for its parameters alone, see `Encoder`.
 
     Shapes:

@@ -3,7 +3,7 @@
 Features made from associations are computed again for every mask, from the visible ones alone.
 Computed once, from all training associations, they would show the encoder the masked ones.
 
-Shape legend: M miRNAs, S small molecules, N = M + S nodes, F features per node.
+Shape legend: M rows, S columns, N = M + S nodes, F features per node.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class NodeFeatures:
     def __init__(self, config: FeatureConfig, similarities: Similarities) -> None:
         self.config = config
         self.similarities = similarities
-        sides = (similarities.mirna, similarities.small_molecule)
+        sides = (similarities.row, similarities.column)
         self.larger_side = max(len(side) for side in sides)
         widest = max(side.shape[1] for side in sides)
         width = config.dim or widest

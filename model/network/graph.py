@@ -2,7 +2,7 @@
 
 Protocols, so that a kind depends on no trainer; `model.training.batched` implements them.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N = M + S nodes with miRNAs first, T training
+Shape legend: B replicas, M rows, S columns, N = M + S nodes with rows first, T training
 associations (the largest number of any replica; shorter lists are padded), D dimensions.
 """
 
@@ -25,7 +25,7 @@ class VisibleGraph(Protocol):
     def n_replicas(self) -> int: ...
 
     @property
-    def n_mirnas(self) -> int: ...
+    def n_rows(self) -> int: ...
 
     @property
     def block(self) -> Tensor:
@@ -34,24 +34,24 @@ class VisibleGraph(Protocol):
     def degrees(self) -> tuple[Tensor, Tensor]:
         """(B, M, 1) and (B, S, 1) visible associations of each node."""
 
-    def to_mirnas(self, of_small_molecules: Tensor) -> Tensor:
-        """(B, M, D): sum over each miRNA's small molecules of (B, S, D)."""
+    def to_rows(self, of_columns: Tensor) -> Tensor:
+        """(B, M, D): sum over each row's columns of (B, S, D)."""
 
-    def to_small_molecules(self, of_mirnas: Tensor) -> Tensor:
-        """(B, S, D): sum over each small molecule's miRNAs of (B, M, D) or, shared, (M, D)."""
+    def to_columns(self, of_rows: Tensor) -> Tensor:
+        """(B, S, D): sum over each column's rows of (B, M, D) or, shared, (M, D)."""
 
 
 class Associations(Protocol):
     """The training associations of every replica.
 
-    Shapes: mirna, small_molecule (B, T) indices; valid (B, T) bool, False for padding.
+    Shapes: row, column (B, T) indices; valid (B, T) bool, False for padding.
     """
 
-    mirna: Tensor
-    small_molecule: Tensor
+    row: Tensor
+    column: Tensor
     valid: Tensor
-    n_mirnas: int
-    n_small_molecules: int
+    n_rows: int
+    n_columns: int
 
     @property
     def all_visible(self) -> VisibleGraph: ...
@@ -83,8 +83,8 @@ class Nodes(Protocol):
 
 def neighbour_sum(graph: VisibleGraph, h: Tensor) -> Tensor:
     """(B, N, D): sum over each node's neighbours of (B, N, D)."""
-    mirna, small_molecule = h[:, : graph.n_mirnas], h[:, graph.n_mirnas :]
-    return torch.cat((graph.to_mirnas(small_molecule), graph.to_small_molecules(mirna)), dim=1)
+    row, column = h[:, : graph.n_rows], h[:, graph.n_rows :]
+    return torch.cat((graph.to_rows(column), graph.to_columns(row)), dim=1)
 
 
 def node_degrees(graph: VisibleGraph) -> Tensor:

@@ -18,8 +18,8 @@ from model.config import Config
 class SampledPairsConfig(Config):
     """Which pairs are drawn, and how many.
 
-    ``bipartite`` draws miRNA-small molecule pairs. ``homogeneous`` is the published code: it draws
-    from all node pairs, so most are two miRNAs and could never be an association.
+    ``bipartite`` draws pairs of a row and a column. ``homogeneous`` is the published code: it draws
+    from all node pairs, so most are two rows and could never be an association.
     """
 
     scheme: Literal["bipartite", "homogeneous"] = "bipartite"
@@ -32,19 +32,19 @@ class PairSampler:
     """Draws unknown pairs uniformly, with replacement, from torch's global generator.
 
     Args:
-        pairs: (2, K) node pairs of the training associations, miRNA first.
-        n_mirnas, n_nodes: nodes 0..n_mirnas-1 are miRNAs, the rest small molecules.
+        pairs: (2, K) node pairs of the training associations, row first.
+        n_rows, n_nodes: nodes 0..n_rows-1 are rows, the rest columns.
     """
 
     def __init__(
-        self, config: SampledPairsConfig, pairs: Tensor, n_mirnas: int, n_nodes: int
+        self, config: SampledPairsConfig, pairs: Tensor, n_rows: int, n_nodes: int
     ) -> None:
         known = torch.zeros((n_nodes, n_nodes), dtype=torch.bool, device=pairs.device)
         known[pairs[0], pairs[1]] = True
         # Each unordered pair once, lower node first: the upper triangle, or its bipartite block.
         if config.scheme == "bipartite":
             allowed = torch.zeros_like(known)
-            allowed[:n_mirnas, n_mirnas:] = True
+            allowed[:n_rows, n_rows:] = True
         else:
             allowed = torch.ones_like(known).triu(diagonal=1)
         self.candidates = (allowed & ~known).nonzero().T.contiguous()

@@ -4,7 +4,7 @@ The file is safetensors, so reading it runs no code. Its tensors are the weights
 state, the similarities and the training associations; its metadata, as JSON, the configuration, the
 names, the calibration and the hash of the data.
 
-Shape legend: M miRNAs, S small molecules, T training associations.
+Shape legend: M rows, S columns, T training associations.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from model.training.final import FinalModel
 from model.training.replicas import Replicas
 
 CHECKPOINT = "checkpoint.safetensors"
-_PAIRS, _MIRNA, _SMALL_MOLECULE = "train_pairs", "similarity.mirna", "similarity.small_molecule"
+_PAIRS, _ROW, _COLUMN = "train_pairs", "similarity.mirna", "similarity.small_molecule"
 _STATE = "state."
 
 
@@ -38,17 +38,17 @@ class TrainedModel:
 
     Args:
         replicas: the model, after its full budget; `Replicas.train` goes on with it.
-        mirnas: M names, in the order of the rows of every matrix.
-        small_molecules: S names, in the order of the columns.
+        rows: M names, in the order of the rows of every matrix.
+        columns: S names, in the order of the columns.
         dataset: name of the data set.
         data_hash: of the whole data set, the sealed part included, which is not in the file.
-        train_pairs: (T, 2), (miRNA index, small molecule index) it was trained on.
+        train_pairs: (T, 2), (row index, column index) it was trained on.
         calibration: how its scores become probabilities.
     """
 
     replicas: Replicas
-    mirnas: tuple[str, ...]
-    small_molecules: tuple[str, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
     dataset: str
     data_hash: str
     train_pairs: np.ndarray
@@ -63,7 +63,7 @@ class TrainedModel:
 
         That of a training association means nothing.
         """
-        unknown = np.ones((len(self.mirnas), len(self.small_molecules)), dtype=bool)
+        unknown = np.ones((len(self.rows), len(self.columns)), dtype=bool)
         unknown[tuple(self.train_pairs.T)] = False
         return self.calibration.probabilities(self.replicas.every_pair(0), unknown)
 
@@ -80,16 +80,16 @@ def checkpoint(final: FinalModel, dataset: AssociationDataset) -> bytes:
         "configuration": json.dumps(final.config.dotted()),
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
-        "mirnas": json.dumps(dataset.mirnas),
-        "small_molecules": json.dumps(dataset.small_molecules),
+        "mirnas": json.dumps(dataset.rows),
+        "small_molecules": json.dumps(dataset.columns),
         "seed": str(final.seed),
         "epoch": str(final.config.training.epochs),
         "calibration": json.dumps(asdict(final.calibration)),
     }
     tensors = {_STATE + name: value for name, value in final.state.items()}
     tensors[_PAIRS] = torch.tensor(np.ascontiguousarray(final.train_pairs))
-    tensors[_MIRNA] = final.similarities.mirna.contiguous()
-    tensors[_SMALL_MOLECULE] = final.similarities.small_molecule.contiguous()
+    tensors[_ROW] = final.similarities.row.contiguous()
+    tensors[_COLUMN] = final.similarities.column.contiguous()
     return save(tensors, metadata=metadata)
 
 
@@ -111,7 +111,7 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> TrainedModel:
             where=str(path),
             hint=f"a pulled model has one in artifacts/{CHECKPOINT}",
         )
-    similarities = Similarities(tensors[_MIRNA].to(device), tensors[_SMALL_MOLECULE].to(device))
+    similarities = Similarities(tensors[_ROW].to(device), tensors[_COLUMN].to(device))
     train_pairs = tensors[_PAIRS].numpy()
     replicas = Replicas(
         Configuration.from_dotted(json.loads(about["configuration"])),
@@ -127,8 +127,8 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> TrainedModel:
     replicas.trainer.load_state(state, int(about["epoch"]))
     return TrainedModel(
         replicas=replicas,
-        mirnas=tuple(json.loads(about["mirnas"])),
-        small_molecules=tuple(json.loads(about["small_molecules"])),
+        rows=tuple(json.loads(about["mirnas"])),
+        columns=tuple(json.loads(about["small_molecules"])),
         dataset=about["dataset"],
         data_hash=about["data_hash"],
         train_pairs=train_pairs,

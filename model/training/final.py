@@ -3,7 +3,7 @@
 It is the mean of a few models that differ in their seed alone. Before a study is confirmed it is
 trained on all development associations; once there is nothing left to hide, on all associations.
 
-Shape legend: M miRNAs, S small molecules, T training associations.
+Shape legend: M rows, S columns, T training associations.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def final_model(
     scores = []
     for k, fold in enumerate(folds):
         held_out = np.zeros_like(unknown)
-        held_out[fold.held_out[0], fold.held_out[1] - len(dataset.mirnas)] = True
+        held_out[fold.held_out[0], fold.held_out[1] - len(dataset.rows)] = True
         scores.append(FoldScores.of(of_folds.every_pair(k), held_out, unknown, never_ranked))
     return _trained(config, similarities, unknown, calibrate(scores), train_pairs, seed)
 
@@ -159,6 +159,6 @@ def _trained(
         seed=seed,
         probability=calibration.probabilities(final.every_pair(0), unknown),
         calibration=calibration,
-        similarities=Similarities(similarities.mirna.cpu(), similarities.small_molecule.cpu()),
+        similarities=Similarities(similarities.row.cpu(), similarities.column.cpu()),
         state=final.trainer.state(),
     )

@@ -3,7 +3,7 @@
 Each member is trained as a single final model is. What they say is combined as it was on the folds,
 see `model.evaluation.ensemble`.
 
-Shape legend: M miRNAs, S small molecules, K folds, H held-out associations, U unknown pairs.
+Shape legend: M rows, S columns, K folds, H held-out associations, U unknown pairs.
 """
 
 from __future__ import annotations

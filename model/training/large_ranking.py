@@ -1,6 +1,6 @@
 """Ranking unknown pairs where they are too many to hold: in blocks, or by a sample.
 
-Shape legend: M miRNAs, S small molecules, P pairs, H held-out associations, U sampled pairs.
+Shape legend: M rows, S columns, P pairs, H held-out associations, U sampled pairs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 _AT_ONCE = 1_000_000  # pairs of a block
 
-# Scores (P,) of (2, P) node pairs, miRNAs first.
+# Scores (P,) of (2, P) node pairs, rows first.
 Score = Callable[[np.ndarray], np.ndarray]
 
 
@@ -21,19 +21,19 @@ def top_unknown(
     known: np.ndarray,
     k: int,
     *,
-    mirnas: range | None = None,
+    rows: range | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k best unknown pairs. Memory holds the pairs of one block and the best so far.
 
     Args:
-        known: sorted (T,) codes ``miRNA * S + small molecule`` of the pairs to leave out.
-        mirnas: rank the pairs of these miRNAs only; all by default.
+        known: sorted (T,) codes ``row * S + column`` of the pairs to leave out.
+        rows: rank the pairs of these rows only; all by default.
 
     Returns:
-        (k, 2) pairs (miRNA index, small molecule index), best first, and their scores (k,).
+        (k, 2) pairs (row index, column index), best first, and their scores (k,).
     """
     best_codes, best_scores = np.empty(0, dtype=np.int64), np.empty(0)
-    for codes in _blocks(mirnas or range(sides[0]), sides[1]):
+    for codes in _blocks(rows or range(sides[0]), sides[1]):
         codes = codes[~is_known(codes, known)]
         codes = np.concatenate((best_codes, codes))
         scores = np.concatenate((best_scores, score(_nodes(codes[len(best_codes) :], sides))))
@@ -86,11 +86,11 @@ def is_known(codes: np.ndarray, known: np.ndarray) -> np.ndarray:
     return found
 
 
-def _blocks(mirnas: range, n_small_molecules: int) -> Iterator[np.ndarray]:
-    rows = max(1, _AT_ONCE // n_small_molecules)
-    for start in range(mirnas.start, mirnas.stop, rows):
-        stop = min(start + rows, mirnas.stop)
-        yield np.arange(start * n_small_molecules, stop * n_small_molecules)
+def _blocks(rows: range, n_columns: int) -> Iterator[np.ndarray]:
+    height = max(1, _AT_ONCE // n_columns)
+    for start in range(rows.start, rows.stop, height):
+        stop = min(start + height, rows.stop)
+        yield np.arange(start * n_columns, stop * n_columns)
 
 
 def _best(scores: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
@@ -100,5 +100,5 @@ def _best(scores: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
 
 
 def _nodes(codes: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
-    mirna, small_molecule = np.divmod(codes, sides[1])
-    return np.stack((mirna, small_molecule + sides[0]))
+    row, column = np.divmod(codes, sides[1])
+    return np.stack((row, column + sides[0]))

@@ -31,7 +31,7 @@ class Trainer:
     Args:
         config: the configuration.
         similarities: of both sides.
-        train_pairs: (T, 2) int64, (miRNA index, small molecule index), each association once.
+        train_pairs: (T, 2) int64, (row index, column index), each association once.
         seed: fixes the initial weights, masks, samples and dropout.
     """
 
@@ -46,19 +46,19 @@ class Trainer:
         self.config = config
         self.seed = seed
         self.epoch = 0
-        self.device = similarities.mirna.device
+        self.device = similarities.row.device
         self.n_nodes = similarities.n_nodes
-        node_pairs = to_node_pairs(train_pairs, similarities.n_mirnas)
+        node_pairs = to_node_pairs(train_pairs, similarities.n_rows)
         self.pairs = torch.as_tensor(node_pairs, device=self.device)
         self.edge_index = to_undirected(self.pairs, num_nodes=self.n_nodes)
         self.features = NodeFeatures(config.features, similarities)
         head = HEADS[config.head.type]
         self.evidence = Evidence(head, similarities, config.head) if head else None
         self.sampler = PairSampler(
-            config.sampled_pairs, self.pairs, similarities.n_mirnas, self.n_nodes
+            config.sampled_pairs, self.pairs, similarities.n_rows, self.n_nodes
         )
         seed_epoch(seed, 0)
-        sides = (similarities.n_mirnas, self.n_nodes - similarities.n_mirnas)
+        sides = (similarities.n_rows, self.n_nodes - similarities.n_rows)
         self.model = MaskedGraphAutoencoder(config, self.features.width, sides).to(self.device)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),

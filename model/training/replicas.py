@@ -3,7 +3,7 @@
 Each set is trained ``training.seeds`` times and the probabilities of those models are averaged (a
 seed ensemble).
 
-Shape legend: K sets of training associations, R seeds, P pairs, M miRNAs, S small molecules.
+Shape legend: K sets of training associations, R seeds, P pairs, M rows, S columns.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class Replicas:
         return self.trainer.probabilities(members, node_pairs).mean(dim=0)
 
     def every_pair(self, k: int) -> np.ndarray:
-        """(M, S) probability of every miRNA-small molecule pair by set k's models."""
-        mirna, small_molecule = np.indices(self.trainer.sides)
-        pairs = np.stack((mirna.ravel(), small_molecule.ravel() + self.trainer.sides[0]))
+        """(M, S) probability of every pair of a row and a column by set k's models."""
+        row, column = np.indices(self.trainer.sides)
+        pairs = np.stack((row.ravel(), column.ravel() + self.trainer.sides[0]))
         return self.probabilities(k, pairs).cpu().numpy().reshape(self.trainer.sides)
 
     def save(self, folder: Path) -> None:

@@ -23,7 +23,7 @@ Train = Callable[[Configuration, AssociationDataset, Fold], Iterator[np.ndarray]
 def flipped(dataset: AssociationDataset, fold: Fold) -> AssociationDataset:
     """The held-out associations erased, and every other pair that is not trained on flipped."""
     changed = 1 - dataset.associations
-    changed[fold.held_out[0], fold.held_out[1] - len(dataset.mirnas)] = 0
+    changed[fold.held_out[0], fold.held_out[1] - len(dataset.rows)] = 0
     changed[tuple(fold.train_pairs.T)] = 1
     return dataclasses.replace(dataset, associations=changed)
 
@@ -73,7 +73,7 @@ def held_out_reach_training(config: Configuration, dataset: AssociationDataset) 
 
 def encoder_inputs(trainer: BatchedTrainer, shown: VisibleGraph) -> Arrays:
     features = trainer.features(shown)
-    blocks = [*features.mirna.blocks, *features.small_molecule.blocks]
+    blocks = [*features.row.blocks, *features.column.blocks]
     evidence = [trainer.evidence(shown)] if trainer.evidence else []
     return [tensor.numpy() for tensor in (shown.block, *(b.values for b in blocks), *evidence)]
 
@@ -86,7 +86,7 @@ def masked_reach_the_encoder(config: Configuration, dataset: AssociationDataset)
     used = mask.weight[0] > 0
     masked = set(zip(mask.first[0, used].tolist(), mask.second[0, used].tolist(), strict=True))
     assert masked
-    rest = [(i, j) for i, j in pairs.tolist() if (i, j + len(dataset.mirnas)) not in masked]
+    rest = [(i, j) for i, j in pairs.tolist() if (i, j + len(dataset.rows)) not in masked]
     left = np.array(rest, dtype=np.int64).reshape(-1, 2)
     without = BatchedTrainer(config, Similarities.of(dataset), [left], [0])
     return not same(

@@ -58,14 +58,14 @@ class MaskContract(KindContract):
         many, single = batched(config), plain(config, 0)
         generator = torch.Generator().manual_seed(0)
         torch.manual_seed(0)
-        n_mirnas, n_nodes = len(tiny_network().mirnas), single.n_nodes
+        n_rows, n_nodes = len(tiny_network().rows), single.n_nodes
         seen, expected = [], []
         for _ in range(400):
             mask = many.draw_mask(generator)
-            degree = mask.masked_degree[0, :n_mirnas].sum()
+            degree = mask.masked_degree[0, :n_rows].sum()
             seen.append([mask.weight[0].sum(), mask.visible.block[0].sum(), degree])
             graph = draw_mask(config.mask, single.pairs, n_nodes)
-            degree = graph.masked_degree[:n_mirnas].sum()
+            degree = graph.masked_degree[:n_rows].sum()
             expected.append([graph.masked.shape[1], graph.visible.shape[1] / 2, degree])
         samples = np.array([seen, expected], dtype=float)
         standard_error = np.sqrt(samples.var(axis=1).sum(axis=0) / samples.shape[1])

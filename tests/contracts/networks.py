@@ -11,8 +11,8 @@ from model.data.datasets import AssociationDataset
 def tiny_network() -> AssociationDataset:
     """12 miRNAs, among them two pairs of twins, and 6 small molecules, in two communities."""
     rng = np.random.default_rng(0)
-    mirnas = ["t-mir-1-1", "t-mir-1-2", "t-mir-2a-1", "t-mir-2a-2"]
-    mirnas += [f"t-mir-{number}" for number in range(3, 11)]
+    rows = ["t-mir-1-1", "t-mir-1-2", "t-mir-2a-1", "t-mir-2a-2"]
+    rows += [f"t-mir-{number}" for number in range(3, 11)]
     mirna_side, molecule_side = np.arange(12) % 4 >= 2, np.arange(6) >= 3
     associations = (mirna_side[:, None] == molecule_side).astype(np.uint8)
     associations[[4, 6, 9, 10], [0, 5, 2, 3]] = 0
@@ -23,9 +23,9 @@ def tiny_network() -> AssociationDataset:
 
     return AssociationDataset(
         name="tiny",
-        mirnas=tuple(mirnas),
-        small_molecules=tuple(f"sm-{number}" for number in range(6)),
+        rows=tuple(rows),
+        columns=tuple(f"sm-{number}" for number in range(6)),
         associations=associations,
-        mirna_similarity=similarity(mirna_side),
-        small_molecule_similarity=similarity(molecule_side),
+        row_similarity=similarity(mirna_side),
+        column_similarity=similarity(molecule_side),
     )

@@ -31,7 +31,7 @@ def as_set(pairs: Iterable[Iterable[int]]) -> Pairs:
 
 
 def index_pairs(node_pairs: np.ndarray, dataset: AssociationDataset) -> Pairs:
-    return as_set(node_pairs.T - [0, len(dataset.mirnas)])
+    return as_set(node_pairs.T - [0, len(dataset.rows)])
 
 
 def sealed_pairs(dataset: AssociationDataset, measured: Protocol, seed: int) -> Pairs:
@@ -49,7 +49,7 @@ def every_fold(dataset: AssociationDataset, measured: Protocol, seed: int) -> li
 
 
 def twins_of(node: str, dataset: AssociationDataset) -> set[int]:
-    names = enumerate(dataset.mirnas)
+    names = enumerate(dataset.rows)
     return {row for row, name in names if mature_name(name) == mature_name(node)}
 
 
@@ -57,7 +57,7 @@ def crossing(folds: Iterable[Fold], dataset: AssociationDataset) -> int:
     """Associations of one mature miRNA with one small molecule that are on both sides."""
 
     def keys(pairs: Pairs) -> set[tuple[str, int]]:
-        return {(mature_name(dataset.mirnas[i]), j) for i, j in pairs}
+        return {(mature_name(dataset.rows[i]), j) for i, j in pairs}
 
     return sum(
         len(keys(as_set(fold.train_pairs)) & keys(index_pairs(fold.held_out, dataset)))
@@ -120,15 +120,15 @@ class ProtocolContract:
         dataset, measured = self.dataset(), protocol(kind)
         if measured.split_by == "association":
             return
-        by_mirna = measured.split_by == "mirna" or measured.node in dataset.mirnas
-        side = 0 if by_mirna else 1
+        by_row = measured.split_by == "row" or measured.node in dataset.rows
+        side = 0 if by_row else 1
         for fold in every_fold(dataset, measured, 0):
             cold = set(fold.held_out[side].tolist())
             assert cold.isdisjoint(to_nodes(fold.train_pairs, dataset)[side].tolist())
 
     def test_it_ranks_against_pairs_that_are_no_known_association(self, kind: str) -> None:
         dataset, measured = self.dataset(), protocol(kind)
-        n_mirnas, n_small_molecules = dataset.associations.shape
+        n_rows, n_columns = dataset.associations.shape
         known = as_set(to_nodes(dataset.association_pairs, dataset).T)
         for fold in development_folds(dataset, measured, seed=0):
             assert fold.balance == measured.balance
@@ -138,12 +138,12 @@ class ProtocolContract:
             if measured.ranked_against == "node pairs":
                 assert len(pairs) == fold.held_out.shape[1]
                 # Of 325 nodes 286 are miRNAs, so about 77 % of all pairs are two miRNAs.
-                of_one_side = sum(not i < n_mirnas <= j for i, j in pairs)
+                of_one_side = sum(not i < n_rows <= j for i, j in pairs)
                 assert of_one_side / len(pairs) > 0.6
             else:
-                assert all(i < n_mirnas <= j for i, j in pairs)
+                assert all(i < n_rows <= j for i, j in pairs)
             if measured.ranked_against == "unknown pairs":
-                assert len(pairs) == n_mirnas * n_small_molecules - len(known)
+                assert len(pairs) == n_rows * n_columns - len(known)
 
     def test_splits_depend_on_data_name_and_seed_alone(self, kind: str) -> None:
         dataset, measured = self.dataset(), protocol(kind)
@@ -165,4 +165,4 @@ class ProtocolContract:
 
 def to_nodes(pairs: np.ndarray, dataset: AssociationDataset) -> np.ndarray:
     """(2, P) node pairs of (P, 2) index pairs."""
-    return (pairs + [0, len(dataset.mirnas)]).T
+    return (pairs + [0, len(dataset.rows)]).T

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.data.kinds import kind_of
 from model.data.similarity.interface import Similarity, make
 from model.data.similarity.ways import WAYS
 from model.data.similarity.writing import write
@@ -56,7 +57,7 @@ class SimilarityContract:
 
     def test_it_reads_back(self, kind: str, tmp_path: Path) -> None:
         made = self.made(kind, tmp_path)
-        names, values = read_similarity(write(made, tmp_path, "thing"), "thing")
+        names, values = read_similarity(write(made, tmp_path, "thing"), kind_of("thing"))
         assert tuple(names) == made.names
         np.testing.assert_array_equal(values, made.values)
 

@@ -47,9 +47,9 @@ def distance_of_pairs(
     return -parameters["scale"][:, None] * (rows(z, first) - rows(z, second)).pow(2).sum(dim=2)
 
 
-def distance_of_block(parameters: Parameters, z: Tensor, n_mirnas: int, drop: Drop) -> Tensor:
+def distance_of_block(parameters: Parameters, z: Tensor, n_rows: int, drop: Drop) -> Tensor:
     z = drop(z)
-    between = z[:, :n_mirnas, None] - z[:, None, n_mirnas:]
+    between = z[:, :n_rows, None] - z[:, None, n_rows:]
     return -parameters["scale"][:, None] * between.pow(2).sum(dim=3).flatten(1)
 
 
@@ -67,8 +67,8 @@ def batched_degrees_of_pairs(
     similarities: Similarities, options: HeadOptions
 ) -> Callable[[VisibleGraph], Tensor]:
     def numbers(graph: VisibleGraph) -> Tensor:
-        of_mirnas, of_small_molecules = graph.degrees()
-        degrees = (of_mirnas, of_small_molecules.mT)
+        of_rows, of_columns = graph.degrees()
+        degrees = (of_rows, of_columns.mT)
         return torch.stack([degree.expand_as(graph.block) for degree in degrees], dim=-1)
 
     return numbers
@@ -87,19 +87,19 @@ def batched_weights(parameters: Parameters, numbers: Tensor) -> Tensor:
     return linear(parameters, "weights", numbers).squeeze(2)
 
 
-def whole_mirnas(pairs: Tensor, n_nodes: int, rate: float, walk_length: int) -> MaskedGraph:
+def whole_rows(pairs: Tensor, n_nodes: int, rate: float, walk_length: int) -> MaskedGraph:
     hidden = torch.rand(n_nodes, device=pairs.device) < rate
     return hide(pairs, hidden[pairs[0]], n_nodes)
 
 
-def batched_whole_mirnas(
+def batched_whole_rows(
     associations: Associations, rate: float, walk_length: int
 ) -> Callable[[Generator], Mask]:
-    shape = (len(associations.valid), associations.n_mirnas)
+    shape = (len(associations.valid), associations.n_rows)
 
     def draw(generator: Generator) -> Mask:
         drawn = torch.rand(shape, generator=generator, device=associations.valid.device)
-        of_each = drawn.gather(1, associations.mirna)
+        of_each = drawn.gather(1, associations.row)
         return mask_below(associations, [of_each], rate, places=of_each.shape[1])
 
     return draw
@@ -108,4 +108,4 @@ def batched_whole_mirnas(
 ENCODER = EncoderKind(SumOfNeighbours, batched_sum)
 EDGE_DECODER = EdgeDecoderKind(Distance, distance_of_pairs, distance_of_block)
 HEAD = HeadKind(degrees_of_pairs, batched_degrees_of_pairs, Weights, batched_weights)
-MASK = MaskKind(whole_mirnas, batched_whole_mirnas)
+MASK = MaskKind(whole_rows, batched_whole_rows)

@@ -121,8 +121,8 @@ class TestMetric(MetricContract):
         if kind == "worst":
             return float(sorted(fold.held_out)[0])
         assert fold.pairs is not None
-        mirnas = np.concatenate([pairs[0] for pairs in fold.pairs])
-        of_rows = [mirnas == row for row in range(4)]
+        first = np.concatenate([pairs[0] for pairs in fold.pairs])
+        of_rows = [first == row for row in range(4)]
         values = [
             roc_auc_score(fold.labels[row], fold.scores[row])
             for row in of_rows

@@ -92,7 +92,7 @@ def plant(patch: pytest.MonkeyPatch, table: object, kind: str, entry: object) ->
 
 
 def reads_everything(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
-    return dataset.associations + dataset.mirna_similarity[:, :6]
+    return dataset.associations + dataset.row_similarity[:, :6]
 
 
 def draws(dataset: AssociationDataset, fold: Fold) -> np.ndarray:
@@ -182,7 +182,7 @@ def test_faults_of_a_protocol_are_found(monkeypatch: pytest.MonkeyPatch) -> None
     def sealed_ranked(*arguments: object) -> Fold:
         fold = honest(*arguments)  # type: ignore[arg-type]
         dataset = arguments[0]
-        known = (dataset.association_pairs + [0, len(dataset.mirnas)]).T  # type: ignore[attr-defined]
+        known = (dataset.association_pairs + [0, len(dataset.rows)]).T  # type: ignore[attr-defined]
         return dataclasses.replace(
             fold,
             train_pairs=dataset.association_pairs,  # type: ignore[attr-defined]

@@ -42,9 +42,9 @@ def same_weights(single: Trainer, many: BatchedTrainer, replica: int) -> None:
 
 def of_replica(mask: Mask, sampled: SampledPairs, replica: int) -> tuple[MaskedGraph, torch.Tensor]:
     """What the plain model reads: the pairs of weight 1, the block as edges."""
-    mirna, small_molecule = mask.visible.block[replica].nonzero().T
+    row, column = mask.visible.block[replica].nonzero().T
     n_nodes = mask.masked_degree.shape[1]
-    ends = torch.stack((mirna, small_molecule + mask.visible.n_mirnas))
+    ends = torch.stack((row, column + mask.visible.n_rows))
     masked, drawn = (
         torch.stack((pairs.first[replica], pairs.second[replica]))[:, pairs.weight[replica] > 0]
         for pairs in (mask, sampled)

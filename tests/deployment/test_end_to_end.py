@@ -161,7 +161,7 @@ def test_its_model_is_pulled_and_scores(mmatune: Any, tmp_path: Path) -> None:
     (model,) = mmatune("model", "list")
     assert model["name"] == "demo"
     mmatune("pull", "demo@champion", "--to", str(tmp_path / "model"))
-    asked = pd.DataFrame({"small_molecule": [demo().small_molecules[0]]})
+    asked = pd.DataFrame({"small_molecule": [demo().columns[0]]})
     answer = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(asked, {"top": 3})
     assert answer["probability"].between(0, 1).all()
     assert len(answer) == 3

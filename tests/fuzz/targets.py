@@ -295,10 +295,7 @@ def _small() -> AssociationDataset:
 def _sound_folder() -> dict[str, bytes]:
     """The files of a folder of one's own, by name."""
     small = _small()
-    pairs = [
-        f"{small.mirnas[i]},{small.small_molecules[j]}"
-        for i, j in np.argwhere(small.associations > 0)
-    ]
+    pairs = [f"{small.rows[i]},{small.columns[j]}" for i, j in np.argwhere(small.associations > 0)]
 
     def square(names: tuple[str, ...]) -> bytes:
         lines = [",".join(["", *names])]
@@ -307,8 +304,8 @@ def _sound_folder() -> dict[str, bytes]:
 
     return {
         "associations.csv": "\n".join(["mirna,small_molecule", *pairs, ""]).encode(),
-        "mirna_similarity.csv": square(small.mirnas),
-        "small_molecule_similarity.csv": square(small.small_molecules),
+        "mirna_similarity.csv": square(small.rows),
+        "small_molecule_similarity.csv": square(small.columns),
     }
 
 
@@ -325,7 +322,7 @@ def _scorer() -> Any:
     scorer, small = PairScorer(), _small()
     scorer.probability_MS = np.random.default_rng(0).random(small.associations.shape)
     scorer.known_MS = small.associations > 0
-    scorer.mirnas, scorer.small_molecules = pd.Index(small.mirnas), pd.Index(small.small_molecules)
+    scorer.mirnas, scorer.small_molecules = pd.Index(small.rows), pd.Index(small.columns)
     scorer._unknown_ascending_U = np.sort(scorer.probability_MS[~scorer.known_MS])
     return scorer
 

@@ -112,7 +112,7 @@ def test_under_every_protocol_a_fold_is_all_that_training_sees(
     )
     sealed = sealed_fold(tiny, protocol, 0).held_out if protocol.sealed_fraction else None
     for fold in folds:
-        trained = set(map(tuple, (fold.train_pairs + [0, len(tiny.mirnas)]).tolist()))
+        trained = set(map(tuple, (fold.train_pairs + [0, len(tiny.rows)]).tolist()))
         for pairs in (fold.held_out, fold.ranked_against, sealed):
             assert pairs is None or trained.isdisjoint(map(tuple, pairs.T.tolist()))
 
@@ -128,7 +128,7 @@ def test_sealed_associations_cannot_reach_the_final_model(tiny: AssociationDatas
     assert np.array_equal(raw, final_probabilities(config, blind, pairs, seed=0))
     folds = development_folds(tiny, honest, 0)
     sealed = sealed_fold(tiny, honest, 0).held_out
-    part = DevelopmentPart(blind, sealed.T - [0, len(tiny.mirnas)])
+    part = DevelopmentPart(blind, sealed.T - [0, len(tiny.rows)])
     probability = final_model(config, part, folds, pairs, seed=0).probability
     assert np.array_equal(np.argsort(probability, axis=None), np.argsort(raw, axis=None))
 
@@ -199,7 +199,7 @@ def without_sealed(dataset: AssociationDataset) -> AssociationDataset:
     """The data with the sealed associations erased, as if nobody had ever published them."""
     sealed = sealed_fold(dataset, PROTOCOLS["honest"], 0).held_out
     erased = dataset.associations.copy()
-    erased[sealed[0], sealed[1] - len(dataset.mirnas)] = 0
+    erased[sealed[0], sealed[1] - len(dataset.rows)] = 0
     return dataclasses.replace(dataset, associations=erased)
 
 
@@ -310,7 +310,7 @@ def plant_normalisation(patch: pytest.MonkeyPatch) -> None:
     def of(cls: type, dataset: AssociationDataset, device: str = "cpu") -> Similarities:
         found = honest(cls, dataset, device)
         scale = 1 + 1e-4 * float(dataset.associations.mean())
-        return Similarities(found.mirna * scale, found.small_molecule)
+        return Similarities(found.row * scale, found.column)
 
     patch.setattr(Similarities, "of", classmethod(of))
 
@@ -320,8 +320,8 @@ def plant_in_the_curve(patch: pytest.MonkeyPatch) -> None:
     honest = CrossValidation.evaluate
 
     def evaluate(self: CrossValidation) -> Evaluation:
-        mirna, molecule = LEAKED["block"][0].nonzero(as_tuple=True)
-        pairs = torch.stack([mirna, molecule + LEAKED["block"].shape[1]])
+        row, column = LEAKED["block"][0].nonzero(as_tuple=True)
+        pairs = torch.stack([row, column + LEAKED["block"].shape[1]])
         seen = float(self.replicas.probabilities(0, pairs).mean())
         folds = honest(self).folds
         return Evaluation(tuple({**fold, "auc": fold["auc"] + seen} for fold in folds))

@@ -121,7 +121,7 @@ def test_a_wrong_file_of_groups_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "groups.csv"
-    file.write_text(f"name,group\n{demo().mirnas[0]},a\nnobody,a\n")
+    file.write_text(f"name,group\n{demo().rows[0]},a\nnobody,a\n")
     code, out, err = run_mmatune(capsys, *command, "demo", "--groups", str(file))
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {file}, row 3, column 1: 'nobody' ")
@@ -133,7 +133,7 @@ def test_scores_under_own_groups_are_of_another_protocol(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "groups.csv"
-    file.write_text("name,group\n" + "".join(f"{name},a\n" for name in demo().mirnas[:9]))
+    file.write_text("name,group\n" + "".join(f"{name},a\n" for name in demo().rows[:9]))
     own = ["demo", "--groups", str(file), "--json"]
     documents = []
     for command in (

@@ -74,8 +74,8 @@ def test_a_prior_is_not_used_on_the_data_it_was_chosen_on(chosen_on_the_demo: No
         assert "protocol" in raised.value.hint
         (start,) = prior_starts(full, "full", data, RANDOM, 0, "hand-tuned-head")
         assert "optimistic" in start.history
-    mirnas = tuple(f"other-{name}" for name in demo().mirnas)
-    others = dataclasses.replace(demo(), mirnas=mirnas)
+    rows = tuple(f"other-{name}" for name in demo().rows)
+    others = dataclasses.replace(demo(), rows=rows)
     assert len(prior_starts(full, "full", others, HONEST, 0, None)) == 1
 
 

@@ -207,9 +207,7 @@ def test_the_winner_is_registered_as_champion_and_scores_pairs(result: StudyResu
     found = resolve("demo")
     assert float(found.tags["development_auc"]) == pytest.approx(_best(result)["auc"])
     dataset = result.plan.dataset
-    pairs = pd.DataFrame(
-        {"mirna": dataset.mirnas[:40], "small_molecule": dataset.small_molecules[0]}
-    )
+    pairs = pd.DataFrame({"mirna": dataset.rows[:40], "small_molecule": dataset.columns[0]})
     scored = load(found).predict(pairs)
     assert scored["probability"].between(0, 1).all()
     assert scored["probability"].nunique() > 10
@@ -227,24 +225,24 @@ def test_the_registered_model_never_saw_the_sealed_part(result: StudyResult) -> 
     dataset = result.plan.dataset
     sealed = sealed_fold(dataset, HONEST, 0).held_out
     erased = dataset.associations.copy()
-    erased[sealed[0], sealed[1] - len(dataset.mirnas)] = 0
+    erased[sealed[0], sealed[1] - len(dataset.rows)] = 0
     params = {k: yaml.safe_load(v) for k, v in _best(result)["params"].items()}
     torch.set_num_threads(1)  # as the worker that trained it
     searched = {k: params[k] for k in [*SPACE["search"], "training.epochs"]}
     final = final_model(
         result.plan.space.configuration(searched),
         DevelopmentPart(
-            dataclasses.replace(dataset, associations=erased), sealed.T - [0, len(dataset.mirnas)]
+            dataclasses.replace(dataset, associations=erased), sealed.T - [0, len(dataset.rows)]
         ),
         development_folds(dataset, HONEST, 0),
         development_pairs(dataset, HONEST, 0),
         seed=0,
     )
-    mirnas, molecules = np.indices(dataset.associations.shape)
+    rows, columns = np.indices(dataset.associations.shape)
     pairs = pd.DataFrame(
         {
-            "mirna": np.array(dataset.mirnas)[mirnas.ravel()],
-            "small_molecule": np.array(dataset.small_molecules)[molecules.ravel()],
+            "mirna": np.array(dataset.rows)[rows.ravel()],
+            "small_molecule": np.array(dataset.columns)[columns.ravel()],
         }
     )
     scored = load(resolve("demo")).predict(pairs)["probability"].to_numpy()
@@ -264,7 +262,7 @@ def test_the_registered_model_brings_the_training_checkpoint(result: StudyResult
     assert read.config.training.epochs == _best(result)["epoch"]
     torch.set_num_threads(1)  # as the worker that trained it
     scorer = load(found).unwrap_python_model()
-    assert read.mirnas == tuple(scorer.mirnas)
+    assert read.rows == tuple(scorer.mirnas)
     assert np.array_equal(read.probabilities().astype(np.float32), scorer.probability_MS)
 
 

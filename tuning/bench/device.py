@@ -43,7 +43,7 @@ class GeneratedTrainer(BatchedTrainer):
 
     def __init__(self, replicas: int, device: torch.device, precision: Precision) -> None:
         random = np.random.default_rng(0)
-        mirna, small_molecule = (
+        row, column = (
             torch.as_tensor(random.random((size, size), np.float32), device=device)
             for size in SIDES
         )
@@ -51,7 +51,7 @@ class GeneratedTrainer(BatchedTrainer):
         pairs = np.stack(np.divmod(chosen, SIDES[1]), axis=1)
         super().__init__(
             Configuration(),
-            Similarities(mirna, small_molecule),
+            Similarities(row, column),
             [pairs] * replicas,
             range(replicas),
             precision=precision,

@@ -36,11 +36,11 @@ class PublishedLoop:
     ) -> None:
         self.config = config
         self.n_nodes = similarities.n_nodes
-        pairs = torch.as_tensor(to_node_pairs(train_pairs, similarities.n_mirnas))
+        pairs = torch.as_tensor(to_node_pairs(train_pairs, similarities.n_rows))
         self.edges = to_undirected(pairs, num_nodes=self.n_nodes)
         features = NodeFeatures(config.features, similarities)
         self.x = features(self.edges)
-        sides = (similarities.n_mirnas, self.n_nodes - similarities.n_mirnas)
+        sides = (similarities.n_rows, self.n_nodes - similarities.n_rows)
         self.model = MaskedGraphAutoencoder(config, features.width, sides)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(),

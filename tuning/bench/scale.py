@@ -112,7 +112,7 @@ def _ranking(trainer: Any, pairs: np.ndarray, held_out: np.ndarray) -> _Measured
     auc, error = sampled_auc(score(held_out.T + [[0], [sides[0]]]), score(sampled))
     rows = min(sides[0], max(1, _RANKED // sides[1]))
     started = time.perf_counter()
-    top_unknown(score, sides, known, _TOP, mirnas=range(rows))
+    top_unknown(score, sides, known, _TOP, rows=range(rows))
     seconds = time.perf_counter() - started
     return {
         "pairs ranked": ([rows * sides[1] / 1e6 / seconds], "million / s"),

@@ -230,7 +230,7 @@ def _data_dir(given: Path | None) -> Path:
 
 
 def _sizes(dataset: AssociationDataset) -> dict[str, int]:
-    counts = (len(dataset.mirnas), len(dataset.small_molecules), len(dataset.association_pairs))
+    counts = (len(dataset.rows), len(dataset.columns), len(dataset.association_pairs))
     return dict(zip(_COUNTS, counts, strict=True))
 
 
@@ -245,7 +245,7 @@ def _presence(row: dict[str, Any]) -> str:
 def _summary(dataset: AssociationDataset) -> dict[str, Any]:
     mirna_degrees = dataset.associations.sum(axis=1, dtype=np.int64)
     small_molecule_degrees = dataset.associations.sum(axis=0, dtype=np.int64)
-    groups = twin_groups(dataset.mirnas)
+    groups = twin_groups(dataset.rows)
     return {
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
@@ -254,8 +254,8 @@ def _summary(dataset: AssociationDataset) -> dict[str, Any]:
         "mirnas_without_association": int((mirna_degrees == 0).sum()),
         "mirnas_with_one_association": int((mirna_degrees == 1).sum()),
         "small_molecules_without_association": int((small_molecule_degrees == 0).sum()),
-        "top_small_molecules": _top(dataset.small_molecules, small_molecule_degrees),
-        "top_mirnas": _top(dataset.mirnas, mirna_degrees),
+        "top_small_molecules": _top(dataset.columns, small_molecule_degrees),
+        "top_mirnas": _top(dataset.rows, mirna_degrees),
         "twin_groups": len(groups),
         "twin_mirnas": sum(len(group) for group in groups),
     }

@@ -99,7 +99,7 @@ def show(
     show_addresses(result.experiment_id)
     if result.registration:
         own = where if dataset in NAMES else ["--data", dataset]
-        first = plan.dataset.small_molecules[0]
+        first = plan.dataset.columns[0]
         # The name alone is the champion, which may be another version.
         reference = model.model if model.is_champion else f"{model.model}/{model.version}"
         predict = ["mmatune", "predict", reference, "--small-molecule", first]

@@ -139,7 +139,7 @@ def _sealed_groups(dataset: AssociationDataset, protocol: Protocol, fold: Fold) 
     group_of = np.zeros(dataset.associations.shape, dtype=np.int64)
     groups = association_groups(dataset, protocol.split_by, protocol.grouping)
     group_of[tuple(dataset.association_pairs.T)] = groups
-    sealed: np.ndarray = group_of[fold.held_out[0], fold.held_out[1] - len(dataset.mirnas)]
+    sealed: np.ndarray = group_of[fold.held_out[0], fold.held_out[1] - len(dataset.rows)]
     return sealed
 
 

@@ -63,7 +63,7 @@ def forecast(
 
     Args:
         per_device: trials that share a device.
-        pairs: that the model scores, all miRNAs times all small molecules.
+        pairs: that the model scores, all rows times all columns.
     """
     rng = np.random.default_rng(0)
     slowdown = probe.slowdown(min(per_device, resources.at_once))

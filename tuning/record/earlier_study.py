@@ -111,10 +111,7 @@ def _shared(
 
 
 def _named(dataset: AssociationDataset, pairs: Any) -> set[tuple[str, str]]:
-    return {
-        (dataset.mirnas[mirna].lower(), dataset.small_molecules[molecule].lower())
-        for mirna, molecule in pairs
-    }
+    return {(dataset.rows[row].lower(), dataset.columns[column].lower()) for row, column in pairs}
 
 
 def _recorded_pairs(client: MlflowClient, run_id: str) -> set[tuple[str, str]]:

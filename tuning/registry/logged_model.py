@@ -48,9 +48,7 @@ def log_model(
         params={key: str(value) for key, value in card.configuration.items()},
         model_type="pair scorer",
     )
-    example = pd.DataFrame(
-        {"mirna": [dataset.mirnas[0]], "small_molecule": [dataset.small_molecules[0]]}
-    )
+    example = pd.DataFrame({"mirna": [dataset.rows[0]], "small_molecule": [dataset.columns[0]]})
     # The model file records where its parts came from: a passing folder, not the user's own paths.
     with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
         parts, saved = Path(folder, "parts"), Path(folder, "model")
@@ -61,8 +59,8 @@ def log_model(
             known=dataset.associations.astype(np.uint8),
         )
         names = {
-            "mirnas": list(dataset.mirnas),
-            "small_molecules": list(dataset.small_molecules),
+            "mirnas": list(dataset.rows),
+            "small_molecules": list(dataset.columns),
         }
         (parts / "names.json").write_text(json.dumps(names), encoding="utf-8")
         artifacts = {"scores": str(parts / "scores.npz"), "names": str(parts / "names.json")}

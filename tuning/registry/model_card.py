@@ -166,7 +166,7 @@ def confirmed_description(text: str, tags: Mapping[str, str], metric: str) -> st
 
 def description(card: ModelCard, dataset: AssociationDataset) -> str:
     """The model card as markdown, for the model's page in the MLflow UI."""
-    n_mirnas, n_small_molecules = dataset.associations.shape
+    n_rows, n_columns = dataset.associations.shape
     spread = card.development_sd
     measured = f"{metric_label(card.metric)} {card.development_score:.4f} " + (
         "(one development fold)"
@@ -174,8 +174,8 @@ def description(card: ModelCard, dataset: AssociationDataset) -> str:
         else f"± {spread:.4f} (mean and standard deviation on the development folds)"
     )
     return f"""\
-**What it is.** A masked graph autoencoder's score for every pair of {n_mirnas} miRNAs and \
-{n_small_molecules} small molecules. {card.training}{_seeds(card)}
+**What it is.** A masked graph autoencoder's score for every pair of {n_rows} miRNAs and \
+{n_columns} small molecules. {card.training}{_seeds(card)}
 
 **Trained on.** Data set `{dataset.name}` with {len(dataset.association_pairs)} known associations \
 (hash `{dataset.content_hash[:12]}`); configuration found by the study \

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from model.data.kinds import DEFAULT_KINDS
 from model.data.names import mend_of_name
 from model.errors import InputError
 from tuning.registry.versions import load, resolve
@@ -128,7 +129,8 @@ def _check_name(name: str, names: dict[str, list[str]], kind: str) -> None:
         return
     other = "small_molecule" if kind == "mirna" else "mirna"
     kinds = {"mirna": "miRNA", "small_molecule": "small molecule"}
-    hint = mend_of_name(name, kinds[kind], names[kind], names[other])
+    both = (names["mirna"], names["small_molecule"])
+    hint = mend_of_name(name, DEFAULT_KINDS, both, int(kind != "mirna"))
     if name in names[other]:
         hint += f": ask with --{other.replace('_', '-')}"
     raise InputError(

@@ -105,10 +105,10 @@ class Audit:
 
 def audit(claim: Claim, dataset: AssociationDataset) -> Audit:
     """Try every node of the claim's side, with every shift of the other side's names."""
-    of_mirna = claim.node in dataset.mirnas
-    nodes = dataset.mirnas if of_mirna else dataset.small_molecules
-    others = dataset.small_molecules if of_mirna else dataset.mirnas
-    known = dataset.associations if of_mirna else dataset.associations.T  # (nodes, others)
+    of_row = claim.node in dataset.rows
+    nodes = dataset.rows if of_row else dataset.columns
+    others = dataset.columns if of_row else dataset.rows
+    known = dataset.associations if of_row else dataset.associations.T  # (nodes, others)
     place = {name: index for index, name in enumerate(others)}
     missing = tuple(name for name, _ in claim.marks if name not in place)
     at = np.array([place[name] for name, _ in claim.marks if name in place])

@@ -121,11 +121,11 @@ def _ranking(
     probability = train_final(
         published(epochs), dataset, fold.train_pairs, 0, Resources(cpus=1, gpus=0, at_once=1)
     )
-    of_mirna = node in dataset.mirnas
-    others = dataset.small_molecules if of_mirna else dataset.mirnas
-    row = (dataset.mirnas if of_mirna else dataset.small_molecules).index(node)
-    scores = probability[row] if of_mirna else probability[:, row]
-    known = (dataset.associations if of_mirna else dataset.associations.T)[row].astype(bool)
+    of_row = node in dataset.rows
+    others = dataset.columns if of_row else dataset.rows
+    row = (dataset.rows if of_row else dataset.columns).index(node)
+    scores = probability[row] if of_row else probability[:, row]
+    known = (dataset.associations if of_row else dataset.associations.T)[row].astype(bool)
     rank = np.empty(len(scores), dtype=int)
     rank[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
     shift = found.corrected.shift if found.corrected else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from model.config import Config
+from model.data.kinds import Kind
 from model.data.similarity.interface import Advance, Similarity, Way
 from model.data.similarity_file import read_similarity
 from model.errors import Problems
@@ -30,7 +31,7 @@ def similarity(files: Sequence[Path], settings: MeanSettings, advance: Advance) 
     read: list[tuple[Path, list[str], np.ndarray]] = []
     for done, path in enumerate(files, start=1):
         with problems.gathered():
-            names, values = read_similarity(path, "thing")
+            names, values = read_similarity(path, Kind("thing", "things"))
             low, high = float(values.min()), float(values.max())
             if low < -_SLACK or high > 1 + _SLACK:
                 problems.add(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import re
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from model.data.kinds import kind_of
 from model.data.similarity.interface import Similarity
 from model.errors import InputError
 
@@ -94,13 +94,8 @@ def write(similarity: Similarity, to: Path, kind: str | None) -> Path:
     return path
 
 
-def key_of(kind: str) -> str:
-    """A kind as file names have it: ``small molecule`` is ``small_molecule``."""
-    return re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")
-
-
 def _in_folder(folder: Path, kind: str, suffix: str) -> Path:
-    return folder / f"{key_of(kind)}_similarity{suffix}"
+    return folder / f"{kind_of(kind).similarity}{suffix}"
 
 
 def _write_text(similarity: Similarity, path: Path, delimiter: str) -> None:

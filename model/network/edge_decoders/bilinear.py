@@ -1,4 +1,4 @@
-"""``z_i W z_j + b``, the miRNA on the left.
+"""``z_i W z_j + b``, the row on the left.
 
 W is multiplied with nodes, not with pairs: that is N rows, however many pairs there are.
 """
@@ -35,10 +35,10 @@ def _of_pairs(
     return (rows(left, first) * rows(z, second)).sum(dim=2) + parameters["bias"][:, None]
 
 
-def _of_block(parameters: Parameters, z: Tensor, n_mirnas: int, drop: Drop) -> Tensor:
+def _of_block(parameters: Parameters, z: Tensor, n_rows: int, drop: Drop) -> Tensor:
     z = drop(z)
-    left = torch.bmm(z[:, :n_mirnas], parameters["weight"])
-    logits = torch.bmm(left, z[:, n_mirnas:].mT) + parameters["bias"][:, None, None]
+    left = torch.bmm(z[:, :n_rows], parameters["weight"])
+    logits = torch.bmm(left, z[:, n_rows:].mT) + parameters["bias"][:, None, None]
     return logits.flatten(1)
 
 

@@ -31,10 +31,10 @@ def _of_pairs(
     return two_layers(parameters, drop(joined, in_place=True))
 
 
-def _of_block(parameters: Parameters, z: Tensor, n_mirnas: int, drop: Drop) -> Tensor:
-    shape = (-1, n_mirnas, z.shape[1] - n_mirnas, -1)
-    mirna, small_molecule = z[:, :n_mirnas, None], z[:, None, n_mirnas:]
-    joined = torch.cat((mirna.expand(shape), small_molecule.expand(shape)), dim=3)
+def _of_block(parameters: Parameters, z: Tensor, n_rows: int, drop: Drop) -> Tensor:
+    shape = (-1, n_rows, z.shape[1] - n_rows, -1)
+    row, column = z[:, :n_rows, None], z[:, None, n_rows:]
+    joined = torch.cat((row.expand(shape), column.expand(shape)), dim=3)
     return two_layers(parameters, drop(joined.flatten(1, 2), in_place=True))
 
 

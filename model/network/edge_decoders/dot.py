@@ -27,9 +27,9 @@ def _of_pairs(
     return (rows(z, first) * rows(z, second)).sum(dim=2)
 
 
-def _of_block(parameters: Parameters, z: Tensor, n_mirnas: int, drop: Drop) -> Tensor:
+def _of_block(parameters: Parameters, z: Tensor, n_rows: int, drop: Drop) -> Tensor:
     z = drop(z)
-    return torch.bmm(z[:, :n_mirnas], z[:, n_mirnas:].mT).flatten(1)
+    return torch.bmm(z[:, :n_rows], z[:, n_rows:].mT).flatten(1)
 
 
 DOT = EdgeDecoderKind(_Dot, _of_pairs, _of_block)

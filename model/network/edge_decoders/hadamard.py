@@ -29,8 +29,8 @@ def _of_pairs(
     return two_layers(parameters, drop(rows(z, first) * rows(z, second), in_place=True))
 
 
-def _of_block(parameters: Parameters, z: Tensor, n_mirnas: int, drop: Drop) -> Tensor:
-    joined = (z[:, :n_mirnas, None] * z[:, None, n_mirnas:]).flatten(1, 2)
+def _of_block(parameters: Parameters, z: Tensor, n_rows: int, drop: Drop) -> Tensor:
+    joined = (z[:, :n_rows, None] * z[:, None, n_rows:]).flatten(1, 2)
     return two_layers(parameters, drop(joined, in_place=True))
 
 

@@ -1,6 +1,6 @@
 """What an entry of the table of edge decoders holds.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs, D dimensions.
+Shape legend: B replicas, M rows, S columns, N nodes, P pairs, D dimensions.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class EdgeDecoderKind:
             pairs (2, P), lower node first, and returns logits (P,).
         of_pairs: (B, P) logits of given pairs, from that module's parameters, z (B, N, D), the
             lower and the higher nodes (B, P) and the dropout.
-        of_block: (B, M * S) logits of every miRNA-small molecule pair by the cheapest way, from the
-            same parameters, z (B, N, D), M and the dropout.
+        of_block: (B, M * S) logits of every pair of a row and a column by the cheapest way,
+            from the same parameters, z (B, N, D), M and the dropout.
     """
 
     plain: Callable[[int, int, float], nn.Module]

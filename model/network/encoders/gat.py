@@ -39,11 +39,11 @@ def _batched(parameters: Parameters, x: Nodes, graph: VisibleGraph) -> Tensor:
     h = x.linear(parameters["lin.weight"])
     source = (h * parameters["att_src"][:, 0]).sum(dim=2)
     target = (h * parameters["att_dst"][:, 0]).sum(dim=2)
-    mirnas, small_molecules = slice(None, graph.n_mirnas), slice(graph.n_mirnas, None)
+    rows, columns = slice(None, graph.n_rows), slice(graph.n_rows, None)
     attended = []
     for own, others, edges in (
-        (mirnas, small_molecules, graph.block),
-        (small_molecules, mirnas, graph.block.mT),
+        (rows, columns, graph.block),
+        (columns, rows, graph.block.mT),
     ):
         scores = target[:, own, None] + source[:, None, others]
         scores = leaky_relu(scores, _SLOPE).masked_fill(edges == 0, -torch.inf)

@@ -1,6 +1,6 @@
 """The encoder: node features and the visible associations in, one embedding per node out.
 
-Shape legend: N nodes (miRNAs first, then small molecules), E directed edges, F features per node,
+Shape legend: N nodes (rows first, then columns), E directed edges, F features per node,
 D dimensions of an embedding.
 """
 

@@ -2,7 +2,7 @@
 
 Those are all that are not visible associations. Nothing here knows the masked ones.
 
-Shape legend: B replicas, M miRNAs, S small molecules, K numbers a pair, P pairs.
+Shape legend: B replicas, M rows, S columns, K numbers a pair, P pairs.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def evidence_rows(first: Tensor, second: Tensor, sides: tuple[int, int]) -> Tens
     Args:
         sides: M and S.
     """
-    n_mirnas, n_small_molecules = sides
-    crosses = (first < n_mirnas) & (second >= n_mirnas)
-    row = first * n_small_molecules + second - n_mirnas
-    return row.masked_fill(~crosses, n_mirnas * n_small_molecules)
+    n_rows, n_columns = sides
+    crosses = (first < n_rows) & (second >= n_rows)
+    row = first * n_columns + second - n_rows
+    return row.masked_fill(~crosses, n_rows * n_columns)

@@ -1,6 +1,6 @@
 """What an entry of the table of heads holds.
 
-Shape legend: B replicas, M miRNAs, S small molecules, K numbers a pair, P pairs.
+Shape legend: B replicas, M rows, S columns, K numbers a pair, P pairs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ class HeadOptions(Config):
     ridge: float = Field(
         1.0,
         gt=0,
-        description="multiplies the ridges of the kernel smoothers: 1 and 5 by miRNA, 0.3 by small"
-        " molecule",
+        description="multiplies the ridges of the kernel smoothers: 1 and 5 by row, 0.3 by column",
     )
     neighbours: int = Field(50, ge=1, description="nearest others that a node is smoothed by")
     neighbour_power: int = Field(

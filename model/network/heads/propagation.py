@@ -1,10 +1,10 @@
 """The propagation head: evidence for a pair from what its neighbours are associated with.
 
-Nine numbers a pair: two kernel-ridge smoothers by miRNA similarity, one by small-molecule
-similarity, k-nearest similarity smoothing and cosine collaborative filtering on each side,
+Nine numbers a pair: two kernel-ridge smoothers by row similarity, one by column similarity,
+k-nearest similarity smoothing and cosine collaborative filtering on each side,
 log(1 + degree) of each side.
 
-Shape legend: B replicas, M miRNAs, S small molecules, B_MS the visible associations, P pairs.
+Shape legend: B replicas, M rows, S columns, B_MS the visible associations, P pairs.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Propagation:
     """The nine numbers of every pair of one model."""
 
     def __init__(self, similarities: Similarities, options: HeadOptions) -> None:
-        mirna, small_molecule = similarities.mirna, similarities.small_molecule
-        self.ridge_M = [_ridge(mirna, options.ridge * ridge) for ridge in _RIDGES_M]
-        self.ridge_S = _ridge(small_molecule, options.ridge * _RIDGE_S)
-        self.nearest_M = _nearest(mirna, options)
-        self.nearest_S = _nearest(small_molecule, options)
+        row, column = similarities.row, similarities.column
+        self.ridge_M = [_ridge(row, options.ridge * ridge) for ridge in _RIDGES_M]
+        self.ridge_S = _ridge(column, options.ridge * _RIDGE_S)
+        self.nearest_M = _nearest(row, options)
+        self.nearest_S = _nearest(column, options)
 
     def __call__(self, b_MS: Tensor) -> Tensor:
         """(M, S, 9) for the visible associations (M, S), 0 or 1."""
@@ -58,27 +58,27 @@ class BatchedPropagation:
 
     def __init__(self, similarities: Similarities, options: HeadOptions) -> None:
         plain = Propagation(similarities, options)
-        self.of_mirnas = torch.cat((*plain.ridge_M, plain.nearest_M))
-        self.of_small_molecules = torch.cat((plain.ridge_S, plain.nearest_S.T), dim=1)
+        self.of_rows = torch.cat((*plain.ridge_M, plain.nearest_M))
+        self.of_columns = torch.cat((plain.ridge_S, plain.nearest_S.T), dim=1)
 
     def __call__(self, graph: VisibleGraph) -> Tensor:
         """(B, M, S, 9) for the visible associations."""
         block = graph.block
-        replicas, n_mirnas, n_small_molecules = block.shape
-        side_by_side = block.permute(1, 0, 2).reshape(n_mirnas, -1)
-        by_mirna = (self.of_mirnas @ side_by_side).view(3, n_mirnas, replicas, n_small_molecules)
-        ridge_1, ridge_2, nearest_M = by_mirna.transpose(1, 2)
-        by_small_molecule = (block.reshape(-1, n_small_molecules) @ self.of_small_molecules).view(
-            replicas, n_mirnas, 2, n_small_molecules
+        replicas, n_rows, n_columns = block.shape
+        side_by_side = block.permute(1, 0, 2).reshape(n_rows, -1)
+        by_row = (self.of_rows @ side_by_side).view(3, n_rows, replicas, n_columns)
+        ridge_1, ridge_2, nearest_M = by_row.transpose(1, 2)
+        by_column = (block.reshape(-1, n_columns) @ self.of_columns).view(
+            replicas, n_rows, 2, n_columns
         )
         degree_M, degree_S = graph.degrees()
         return torch.stack(
             [
                 ridge_1,
                 ridge_2,
-                by_small_molecule[:, :, 0],
+                by_column[:, :, 0],
                 nearest_M,
-                by_small_molecule[:, :, 1],
+                by_column[:, :, 1],
                 torch.bmm(_cosine(block), block),
                 torch.bmm(block, _cosine(block.mT)),
                 torch.log1p(degree_M).expand_as(block),

@@ -1,10 +1,10 @@
 """The propagation head with association profiles: twelve numbers a pair.
 
 Three are added to the nine of `model.network.heads.propagation`: kernel ridge smoothers over the
-mean of similarity and GIP kernel, by miRNA, by small molecule, and by both, one after the other.
+mean of similarity and GIP kernel, by row, by column, and by both, one after the other.
 The GIP kernel is that of the visible associations, made anew for every mask.
 
-Shape legend: B replicas, M miRNAs, S small molecules, B_MS the visible associations, n nodes of one
+Shape legend: B replicas, M rows, S columns, B_MS the visible associations, n nodes of one
 side.
 """
 
@@ -38,8 +38,8 @@ class PropagationGip:
 
     def __call__(self, b_MS: Tensor) -> Tensor:
         """(M, S, 12) for the visible associations (M, S), 0 or 1."""
-        by_M = _smoother(self.similarities.mirna, b_MS, self.ridges[0])
-        by_S = _smoother(self.similarities.small_molecule, b_MS.T, self.ridges[1])
+        by_M = _smoother(self.similarities.row, b_MS, self.ridges[0])
+        by_S = _smoother(self.similarities.column, b_MS.T, self.ridges[1])
         added = (by_M @ b_MS, b_MS @ by_S, by_M @ b_MS @ by_S)
         return torch.cat((self.propagation(b_MS), torch.stack(added, dim=-1)), dim=-1)
 
@@ -50,8 +50,8 @@ class BatchedPropagationGip:
     def __init__(self, similarities: Similarities, options: HeadOptions) -> None:
         self.propagation = BatchedPropagation(similarities, options)
         self.sides = [
-            (_positive(similarities.mirna), options.ridge * _RIDGE_M),
-            (_positive(similarities.small_molecule), options.ridge * _RIDGE_S),
+            (_positive(similarities.row), options.ridge * _RIDGE_M),
+            (_positive(similarities.column), options.ridge * _RIDGE_S),
         ]
 
     def __call__(self, graph: VisibleGraph) -> Tensor:

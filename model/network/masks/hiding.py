@@ -61,8 +61,8 @@ def mask_below(
     """The mask of given numbers (B, T): what is below the rate is masked.
 
     Args:
-        draws: one for both directions of an association; or one for the direction to the small
-            molecule and one for that to the miRNA, and an association with one of them is visible.
+        draws: one for both directions of an association; or one for the direction to the
+            column and one for that to the row, and an association with one of them is visible.
         places: for each draw.
     """
     hidden = [(draw < rate) & associations.valid for draw in draws]
@@ -71,15 +71,15 @@ def mask_below(
     position = torch.cat([index for index, _ in chosen], dim=1)
     weight = torch.cat([weight for _, weight in chosen], dim=1)
     # A direction counts at the node it points to; an association at both of its nodes.
-    to_small_molecules, to_mirnas = (hidden[0], hidden[-1])
-    degree_M = torch.zeros((len(both), associations.n_mirnas), device=both.device)
-    degree_S = torch.zeros((len(both), associations.n_small_molecules), device=both.device)
-    degree_M.scatter_add_(1, associations.mirna, to_mirnas.to(degree_M.dtype))
-    degree_S.scatter_add_(1, associations.small_molecule, to_small_molecules.to(degree_S.dtype))
+    to_columns, to_rows = (hidden[0], hidden[-1])
+    degree_M = torch.zeros((len(both), associations.n_rows), device=both.device)
+    degree_S = torch.zeros((len(both), associations.n_columns), device=both.device)
+    degree_M.scatter_add_(1, associations.row, to_rows.to(degree_M.dtype))
+    degree_S.scatter_add_(1, associations.column, to_columns.to(degree_S.dtype))
     return Mask(
         visible=associations.visible(associations.valid & ~both),
-        first=associations.mirna.gather(1, position),
-        second=associations.small_molecule.gather(1, position) + associations.n_mirnas,
+        first=associations.row.gather(1, position),
+        second=associations.column.gather(1, position) + associations.n_rows,
         weight=weight,
         masked_degree=torch.cat((degree_M, degree_S), dim=1),
     )

@@ -49,7 +49,7 @@ class MaskKind:
     """One way to draw which associations are masked.
 
     Args:
-        plain: from pairs (2, K), miRNA first, N, the rate p and the length of a walk, one draw by
+        plain: from pairs (2, K), row first, N, the rate p and the length of a walk, one draw by
             torch's global generator.
         batched: from the associations of all replicas, p and the length of a walk, a function that
             draws by a given generator. It must not wait for the device.

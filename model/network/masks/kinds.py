@@ -37,7 +37,7 @@ def draw_mask(config: MaskConfig, pairs: Tensor, n_nodes: int) -> MaskedGraph:
     """Draw a mask over one model's training associations from torch's global generator.
 
     Args:
-        pairs: (2, K) node pairs of the training associations, each once, miRNA first.
+        pairs: (2, K) node pairs of the training associations, each once, row first.
         n_nodes: N.
     """
     return MASKS[config.scheme].plain(pairs, n_nodes, config.rate, config.walk_length)

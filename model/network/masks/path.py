@@ -59,25 +59,25 @@ class _Walks:
     """
 
     def __init__(self, associations: Associations) -> None:
-        mirna, small_molecule, valid = (
+        rows, columns, valid = (
             tensor.cpu().numpy()
-            for tensor in (associations.mirna, associations.small_molecule, associations.valid)
+            for tensor in (associations.row, associations.column, associations.valid)
         )
         n_replicas, longest = valid.shape
-        n_nodes = associations.n_mirnas + associations.n_small_molecules
+        n_nodes = associations.n_rows + associations.n_columns
         start = np.zeros((n_replicas, n_nodes), dtype=np.int64)
         degree = np.zeros((n_replicas, n_nodes), dtype=np.int64)
         following = np.zeros((n_replicas, 2 * longest), dtype=np.int64)
         crossing = np.zeros((n_replicas, 2 * longest), dtype=np.int64)
-        for row in range(n_replicas):
-            edges = np.flatnonzero(valid[row])
-            ends = mirna[row, edges], small_molecule[row, edges] + associations.n_mirnas
+        for replica in range(n_replicas):
+            edges = np.flatnonzero(valid[replica])
+            ends = rows[replica, edges], columns[replica, edges] + associations.n_rows
             sources = np.concatenate(ends)
             order = np.argsort(sources, kind="stable")
-            degree[row] = np.bincount(sources, minlength=n_nodes)
-            start[row] = np.concatenate(([0], np.cumsum(degree[row])[:-1]))
-            following[row, : len(order)] = np.concatenate(ends[::-1])[order]
-            crossing[row, : len(order)] = np.concatenate((edges, edges))[order]
+            degree[replica] = np.bincount(sources, minlength=n_nodes)
+            start[replica] = np.concatenate(([0], np.cumsum(degree[replica])[:-1]))
+            following[replica, : len(order)] = np.concatenate(ends[::-1])[order]
+            crossing[replica, : len(order)] = np.concatenate((edges, edges))[order]
         # A node without associations may start at the very end; it never walks.
         start = np.minimum(start, max(2 * longest - 1, 0))
         device = associations.valid.device

@@ -24,8 +24,8 @@ def _batched(
         visible = associations.all_visible
         return Mask(
             visible=visible,
-            first=associations.mirna,
-            second=associations.small_molecule + associations.n_mirnas,
+            first=associations.row,
+            second=associations.column + associations.n_rows,
             weight=associations.valid.to(torch.float32),
             masked_degree=node_degrees(visible).squeeze(2),
         )

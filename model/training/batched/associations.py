@@ -1,6 +1,6 @@
 """The training associations of every replica, and what its encoder sees of them.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N = M + S nodes with miRNAs first, T training
+Shape legend: B replicas, M rows, S columns, N = M + S nodes with rows first, T training
 associations (the largest number of any replica; shorter lists are padded), P pairs, D dimensions.
 """
 
@@ -27,29 +27,29 @@ class DenseGraph:
         return self.block.shape[0]
 
     @property
-    def n_mirnas(self) -> int:
+    def n_rows(self) -> int:
         return self.block.shape[1]
 
     def degrees(self) -> tuple[Tensor, Tensor]:
         """(B, M, 1) and (B, S, 1) visible associations of each node."""
         return self.block.sum(dim=2, keepdim=True), self.block.sum(dim=1)[:, :, None]
 
-    def to_mirnas(self, of_small_molecules: Tensor) -> Tensor:
-        """(B, M, D): sum over each miRNA's small molecules of (B, S, D)."""
-        return torch.bmm(self.block, of_small_molecules)
+    def to_rows(self, of_columns: Tensor) -> Tensor:
+        """(B, M, D): sum over each row's columns of (B, S, D)."""
+        return torch.bmm(self.block, of_columns)
 
-    def to_small_molecules(self, of_mirnas: Tensor) -> Tensor:
-        """(B, S, D): sum over each small molecule's miRNAs of (B, M, D) or, shared, (M, D)."""
-        if of_mirnas.ndim == 2:
-            return torch.matmul(self.block.transpose(1, 2), of_mirnas)
-        return torch.bmm(self.block.transpose(1, 2), of_mirnas)
+    def to_columns(self, of_rows: Tensor) -> Tensor:
+        """(B, S, D): sum over each column's rows of (B, M, D) or, shared, (M, D)."""
+        if of_rows.ndim == 2:
+            return torch.matmul(self.block.transpose(1, 2), of_rows)
+        return torch.bmm(self.block.transpose(1, 2), of_rows)
 
 
 class TrainingAssociations:
     """The training associations of B replicas: `model.network.graph.Associations`.
 
     Args:
-        train_pairs: B arrays (T_b, 2) of (miRNA index, small molecule index).
+        train_pairs: B arrays (T_b, 2) of (row index, column index).
         is_dense: whether what the encoder sees is a dense block or sparse matrices.
     """
 
@@ -61,20 +61,20 @@ class TrainingAssociations:
         *,
         is_dense: bool,
     ) -> None:
-        self.n_mirnas, self.n_small_molecules = sides
+        self.n_rows, self.n_columns = sides
         longest = max(len(pairs) for pairs in train_pairs)
         padded = np.zeros((len(train_pairs), longest, 2), dtype=np.int64)
         valid = np.zeros((len(train_pairs), longest), dtype=bool)
         for row, pairs in enumerate(train_pairs):
             padded[row, : len(pairs)] = pairs
             valid[row, : len(pairs)] = True
-        self.mirna = torch.as_tensor(padded[:, :, 0], device=device).contiguous()
-        self.small_molecule = torch.as_tensor(padded[:, :, 1], device=device).contiguous()
+        self.row = torch.as_tensor(padded[:, :, 0], device=device).contiguous()
+        self.column = torch.as_tensor(padded[:, :, 1], device=device).contiguous()
         self.valid = torch.as_tensor(valid, device=device)
-        self.code = self.mirna * self.n_small_molecules + self.small_molecule
+        self.code = self.row * self.n_columns + self.column
         self.is_dense = is_dense
         if not is_dense:
-            self._structure = Structure(self.mirna, self.small_molecule, self.valid, sides)
+            self._structure = Structure(self.row, self.column, self.valid, sides)
             self._sorted = torch.where(self.valid, self.code, -1).sort(dim=1).values
         self.all_visible = self.visible(self.valid)
 
@@ -82,14 +82,12 @@ class TrainingAssociations:
         """The graph of the associations marked in (B, T) bool."""
         if not self.is_dense:
             return self._structure.visible(shown)
-        block = torch.zeros(
-            (len(shown), self.n_mirnas * self.n_small_molecules), device=shown.device
-        )
+        block = torch.zeros((len(shown), self.n_rows * self.n_columns), device=shown.device)
         block.scatter_add_(1, self.code, shown.to(block.dtype))  # a padded place adds 0
-        return DenseGraph(block.view(-1, self.n_mirnas, self.n_small_molecules))
+        return DenseGraph(block.view(-1, self.n_rows, self.n_columns))
 
     def is_known(self, code: Tensor) -> Tensor:
-        """(B, P) which pairs, as miRNA * S + small molecule, are training associations."""
+        """(B, P) which pairs, as row * S + column, are training associations."""
         if self.is_dense:
             return self.all_visible.block.flatten(1).gather(1, code) > 0
         place = torch.searchsorted(self._sorted, code).clamp(max=self._sorted.shape[1] - 1)

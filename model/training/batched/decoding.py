@@ -1,6 +1,6 @@
 """The logits and degrees of every replica: edge decoder and head of the tables, with dropout.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs, D dimensions, K numbers of
+Shape legend: B replicas, M rows, S columns, N nodes, P pairs, D dimensions, K numbers of
 a head for a pair.
 """
 
@@ -67,7 +67,7 @@ class PairDecoder:
         evidence: Tensor | None,
         generator: Generator | None,
     ) -> Tensor:
-        """(B, M * S) logits of every miRNA-small molecule pair, by the cheapest way."""
+        """(B, M * S) logits of every pair of a row and a column, by the cheapest way."""
         of_decoder = under(parameters, "edge_decoder.")
         drop = _drop(self._rate, generator)
         logits = self._edge_decoder.of_block(of_decoder, z, self.sides[0], drop)

@@ -25,7 +25,7 @@ def encode(
     graph: VisibleGraph,
     generator: Generator | None,
 ) -> Tensor:
-    """(B, N, out_dim) embeddings, miRNAs first.
+    """(B, N, out_dim) embeddings, rows first.
 
     Args:
         parameters: of the plain model by their names there, each with a leading B.

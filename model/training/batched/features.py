@@ -22,12 +22,12 @@ class BatchedFeatures:
         self.config = config
         plain = NodeFeatures(config, similarities)
         self.width, self._gip_start = plain.width, plain.static.shape[1]
-        n_mirnas = similarities.n_mirnas
+        n_rows = similarities.n_rows
         self._static = tuple(
             Block(side[:, : own.shape[1]].contiguous(), 0)
             for side, own in (
-                (plain.static[:n_mirnas], similarities.mirna),
-                (plain.static[n_mirnas:], similarities.small_molecule),
+                (plain.static[:n_rows], similarities.row),
+                (plain.static[n_rows:], similarities.column),
             )
         )
 

@@ -1,6 +1,6 @@
 """What a layer reads of every node of every replica: `model.network.graph.Nodes`, twice.
 
-Shape legend: B replicas, M miRNAs, S small molecules, n nodes of one side, N = M + S, F features
+Shape legend: B replicas, M rows, S columns, n nodes of one side, N = M + S, F features
 per node, w of one block, D and H dimensions.
 """
 
@@ -52,32 +52,32 @@ class SideFeatures:
 class Features:
     """The features of both sides, which the first layer reads."""
 
-    mirna: SideFeatures
-    small_molecule: SideFeatures
+    row: SideFeatures
+    column: SideFeatures
 
     def dropped(self, rate: float, replicas: int, generator: Generator | None) -> Features:
         """With dropout, a mask for each replica; as they are without a generator."""
         if generator is None or rate == 0:
             return self
         return Features(
-            self.mirna.dropped(rate, replicas, generator),
-            self.small_molecule.dropped(rate, replicas, generator),
+            self.row.dropped(rate, replicas, generator),
+            self.column.dropped(rate, replicas, generator),
         )
 
     def linear(self, weight: Tensor) -> Tensor:
-        return torch.cat((self.mirna.linear(weight), self.small_molecule.linear(weight)), dim=1)
+        return torch.cat((self.row.linear(weight), self.column.linear(weight)), dim=1)
 
     def aggregated(self, aggregate: Callable[[Tensor], Tensor], weight: Tensor) -> Tensor:
         return aggregate(self.linear(weight))
 
     def summed(self, graph: VisibleGraph, weight: Tensor) -> Tensor:
-        # Few small molecules and wide features of many miRNAs: those are summed first.
-        to_small_molecules = [
-            torch.bmm(graph.to_small_molecules(block.values), block.weights(weight).mT)
-            for block in self.mirna.blocks
+        # Few columns and wide features of many rows: those are summed first.
+        to_columns = [
+            torch.bmm(graph.to_columns(block.values), block.weights(weight).mT)
+            for block in self.row.blocks
         ]
-        to_mirnas = graph.to_mirnas(self.small_molecule.linear(weight))
-        return torch.cat((to_mirnas, _sum(to_small_molecules)), dim=1)
+        to_rows = graph.to_rows(self.column.linear(weight))
+        return torch.cat((to_rows, _sum(to_columns)), dim=1)
 
 
 @dataclass(frozen=True, eq=False)

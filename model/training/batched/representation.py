@@ -14,7 +14,7 @@ LARGEST_BLOCK = 5_000_000
 
 
 def is_dense(config: Configuration, cells: int) -> bool:
-    """Whether a network of so many miRNA-small molecule pairs is trained as a dense block.
+    """Whether a network of so many pairs of a row and a column is trained as a dense block.
 
     Raises:
         InputError: an option needs the block, and the pairs are too many for one.

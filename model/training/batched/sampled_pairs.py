@@ -1,6 +1,6 @@
 """Sampled pairs of every replica.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs.
+Shape legend: B replicas, M rows, S columns, N nodes, P pairs.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class PairSampler:
     def __init__(self, config: SampledPairsConfig, associations: TrainingAssociations) -> None:
         self.config = config
         self.associations = associations
-        self.n_mirnas = associations.n_mirnas
-        self.n_small_molecules = associations.n_small_molecules
-        self.n_nodes = associations.n_mirnas + associations.n_small_molecules
+        self.n_rows = associations.n_rows
+        self.n_columns = associations.n_columns
+        self.n_nodes = associations.n_rows + associations.n_columns
         self._all = self._every() if config.per_association == "all" else None
 
     def draw(self, mask: Mask, generator: Generator) -> SampledPairs:
@@ -53,7 +53,7 @@ class PairSampler:
         device = weight.device
         draws = torch.rand((2, *weight.shape), generator=generator, device=device)
         if self.config.scheme == "bipartite":
-            sizes = (self.n_mirnas, self.n_small_molecules)
+            sizes = (self.n_rows, self.n_columns)
         else:
             sizes = (self.n_nodes, self.n_nodes)
         one, other = (
@@ -61,14 +61,14 @@ class PairSampler:
             for draw, size in zip(draws, sizes, strict=True)
         )
         if self.config.scheme == "bipartite":
-            other = other + self.n_mirnas
+            other = other + self.n_rows
         return self.unknown(torch.minimum(one, other), torch.maximum(one, other), weight)
 
     def unknown(self, first: Tensor, second: Tensor, weight: Tensor) -> SampledPairs:
         """Given pairs (B, P), lower node first, without those that are no unknown pair."""
-        crosses = (first < self.n_mirnas) & (second >= self.n_mirnas)
+        crosses = (first < self.n_rows) & (second >= self.n_rows)
         # `masked_fill`, because `torch.where` copies the number to the device and waits for that.
-        code = first * self.n_small_molecules + (second - self.n_mirnas)
+        code = first * self.n_columns + (second - self.n_rows)
         code = code.masked_fill(~crosses, 0)
         known = self.associations.is_known(code) & crosses
         return SampledPairs(first, second, weight * (~known & (first != second)))
@@ -77,8 +77,8 @@ class PairSampler:
         replicas, device = len(self.associations.valid), self.associations.valid.device
         if self.config.scheme == "bipartite":
             nodes = torch.arange(self.n_nodes, device=device)
-            first = nodes[: self.n_mirnas].repeat_interleave(self.n_small_molecules)
-            second = nodes[self.n_mirnas :].repeat(self.n_mirnas)
+            first = nodes[: self.n_rows].repeat_interleave(self.n_columns)
+            second = nodes[self.n_rows :].repeat(self.n_rows)
             pairs = (first.expand(replicas, -1), second.expand(replicas, -1))
             code = torch.arange(len(first), device=device).expand(replicas, -1)
             weight = (~self.associations.is_known(code)).to(torch.float32)

@@ -1,6 +1,6 @@
 """The visible associations of a large network: sparse matrices instead of a dense block.
 
-Shape legend: B replicas, M miRNAs, S small molecules, T training associations, D dimensions.
+Shape legend: B replicas, M rows, S columns, T training associations, D dimensions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SparseGraph:
     n_replicas: int
 
     @property
-    def n_mirnas(self) -> int:
+    def n_rows(self) -> int:
         return self.to_M.shape[0] // self.n_replicas
 
     @property
@@ -41,15 +41,15 @@ class SparseGraph:
         """(B, M, 1) and (B, S, 1) visible associations of each node."""
         return self._of_ones(self.to_M), self._of_ones(self.to_S)
 
-    def to_mirnas(self, of_small_molecules: Tensor) -> Tensor:
-        """(B, M, D): sum over each miRNA's small molecules of (B, S, D)."""
-        return self._summed(self.to_M, self.to_S, of_small_molecules)
+    def to_rows(self, of_columns: Tensor) -> Tensor:
+        """(B, M, D): sum over each row's columns of (B, S, D)."""
+        return self._summed(self.to_M, self.to_S, of_columns)
 
-    def to_small_molecules(self, of_mirnas: Tensor) -> Tensor:
-        """(B, S, D): sum over each small molecule's miRNAs of (B, M, D) or, shared, (M, D)."""
-        if of_mirnas.ndim == 2:
-            of_mirnas = of_mirnas.expand(self.n_replicas, -1, -1)
-        return self._summed(self.to_S, self.to_M, of_mirnas)
+    def to_columns(self, of_rows: Tensor) -> Tensor:
+        """(B, S, D): sum over each column's rows of (B, M, D) or, shared, (M, D)."""
+        if of_rows.ndim == 2:
+            of_rows = of_rows.expand(self.n_replicas, -1, -1)
+        return self._summed(self.to_S, self.to_M, of_rows)
 
     def _summed(self, matrix: Tensor, transposed: Tensor, x: Tensor) -> Tensor:
         product: Any = _Product.apply  # torch has no types for it
@@ -67,16 +67,14 @@ class Structure:
     A hidden association keeps its position with the value 0, so that no epoch has to sort.
 
     Args:
-        mirna, small_molecule: (B, T) indices.
+        row, column: (B, T) indices.
         valid: (B, T), False for padding.
     """
 
-    def __init__(
-        self, mirna: Tensor, small_molecule: Tensor, valid: Tensor, sides: tuple[int, int]
-    ) -> None:
+    def __init__(self, row: Tensor, column: Tensor, valid: Tensor, sides: tuple[int, int]) -> None:
         replica, place = valid.nonzero(as_tuple=True)
-        rows = mirna[replica, place] + replica * sides[0]
-        columns = small_molecule[replica, place] + replica * sides[1]
+        rows = row[replica, place] + replica * sides[0]
+        columns = column[replica, place] + replica * sides[1]
         flat = replica * valid.shape[1] + place
         self.n_replicas = len(valid)
         n_rows, n_columns = (self.n_replicas * size for size in sides)

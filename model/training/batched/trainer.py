@@ -8,7 +8,7 @@ own weights, optimiser state, mask, samples and dropout. Randomness is a functio
 of the whole batch: a resumed run continues exactly as if it had not been interrupted, but the same
 replica in another batch draws other masks.
 
-Shape legend: B replicas, M miRNAs, S small molecules, N nodes, P pairs.
+Shape legend: B replicas, M rows, S columns, N nodes, P pairs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BatchedTrainer:
     Args:
         config: the configuration.
         similarities: of both sides.
-        train_pairs: B arrays (T_b, 2) int64, (miRNA index, small molecule index).
+        train_pairs: B arrays (T_b, 2) int64, (row index, column index).
         seeds: B; fix initial weights, masks, samples and dropout.
         precision: of the products of training; None for the device's own, see `precision`.
     """
@@ -64,9 +64,9 @@ class BatchedTrainer:
         self.config = config
         self.seeds = tuple(seeds)
         self.epoch = 0
-        self.device = similarities.mirna.device
+        self.device = similarities.row.device
         self.precision = precision or DEFAULTS[self.device.type]
-        self.sides = (similarities.n_mirnas, similarities.n_nodes - similarities.n_mirnas)
+        self.sides = (similarities.n_rows, similarities.n_nodes - similarities.n_rows)
         self.associations = TrainingAssociations(
             train_pairs,
             self.sides,

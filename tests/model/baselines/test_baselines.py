@@ -33,9 +33,9 @@ def test_gip_is_its_formula() -> None:
 def test_additive_degree_counts_training_associations(tiny: AssociationDataset) -> None:
     fold = development_folds(tiny, HONEST, seed=0)[0]
     scores = additive_degree(tiny, fold)
-    mirna, molecule = 4, 2
-    expected = (fold.train_pairs[:, 0] == mirna).sum() + (fold.train_pairs[:, 1] == molecule).sum()
-    assert scores[mirna, molecule] == expected
+    row, column = 4, 2
+    expected = (fold.train_pairs[:, 0] == row).sum() + (fold.train_pairs[:, 1] == column).sum()
+    assert scores[row, column] == expected
 
 
 def test_kernel_ridge_is_a_ridge_regression_on_each_side(tiny: AssociationDataset) -> None:
@@ -47,14 +47,14 @@ def test_kernel_ridge_is_a_ridge_regression_on_each_side(tiny: AssociationDatase
         values, vectors = np.linalg.eigh(matrix)
         return (vectors * np.maximum(values, 0)) @ vectors.T
 
-    k_M, k_S = positive(tiny.mirna_similarity), positive(tiny.small_molecule_similarity)
+    k_M, k_S = positive(tiny.row_similarity), positive(tiny.column_similarity)
     a_MS = np.zeros((12, 6))
     a_MS[tuple(fold.train_pairs.T)] = 1
     fits = []
     for m, s in itertools.product((1, 3, 10, 30), (0.3, 1)):
-        by_mirna = k_M @ np.linalg.solve(k_M + m * eye_M, a_MS)
+        by_row = k_M @ np.linalg.solve(k_M + m * eye_M, a_MS)
         smoother_S = np.linalg.solve(k_S + s * eye_S, k_S)
-        fits += [by_mirna @ smoother_S, by_mirna + a_MS @ smoother_S]
+        fits += [by_row @ smoother_S, by_row + a_MS @ smoother_S]
     scores = kernel_ridge_similarity(tiny, fold)
     assert any(np.allclose(scores, fit) for fit in fits)
 

@@ -13,8 +13,8 @@ from model.evaluation.protocols import HONEST, development_folds
 def test_a_pair_is_its_two_similarity_rows(tiny: AssociationDataset) -> None:
     features = module.pair_features(tiny, np.array([[7, 2], [0, 5]]))
     assert features.shape == (2, 18)
-    assert np.array_equal(features[0, :12], tiny.mirna_similarity[7])
-    assert np.array_equal(features[1, 12:], tiny.small_molecule_similarity[5])
+    assert np.array_equal(features[0, :12], tiny.row_similarity[7])
+    assert np.array_equal(features[1, 12:], tiny.column_similarity[5])
 
 
 def test_unknown_pairs_are_a_fixed_sample_without_repeats() -> None:

@@ -44,7 +44,7 @@ def test_the_setting_that_ranks_best_is_fitted_to_all_training_associations(
 
 def test_groups_stay_together(tiny: AssociationDataset, fold: Fold) -> None:
     """With all associations of a miRNA in one group, an inner part holds out whole miRNAs."""
-    by_mirna = dataclasses.replace(fold, train_groups=fold.train_pairs[:, 0])
+    by_row = dataclasses.replace(fold, train_groups=fold.train_pairs[:, 0])
     whole = training_matrix(tiny, fold.train_pairs).sum(axis=1)
     parts = []
 
@@ -52,6 +52,6 @@ def test_groups_stay_together(tiny: AssociationDataset, fold: Fold) -> None:
         parts.append(a_MS.sum(axis=1))
         return lambda setting: np.zeros_like(a_MS)
 
-    best_setting(method, [(1,), (2,)], tiny, by_mirna)
+    best_setting(method, [(1,), (2,)], tiny, by_row)
     assert len(parts) > 1
     assert all(((part == 0) | (part == whole)).all() for part in parts)

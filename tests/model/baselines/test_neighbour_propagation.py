@@ -20,7 +20,7 @@ def by_loop(similarity: np.ndarray, neighbours: int, power: int) -> np.ndarray:
 
 
 def test_weights_are_those_of_a_loop(tiny: AssociationDataset) -> None:
-    for similarity in (tiny.mirna_similarity, tiny.small_molecule_similarity):
+    for similarity in (tiny.row_similarity, tiny.column_similarity):
         for neighbours in (1, 3, 50):
             found = neighbour_weights(similarity, neighbours, 4)
             assert np.allclose(found, by_loop(similarity, neighbours, 4))
@@ -29,10 +29,10 @@ def test_weights_are_those_of_a_loop(tiny: AssociationDataset) -> None:
 def test_scores_mix_both_sides(tiny: AssociationDataset) -> None:
     fold = development_folds(tiny, HONEST, seed=0)[0]
     a = training_matrix(tiny, fold.train_pairs)
-    by_mirna = by_loop(tiny.mirna_similarity, 5, 4) @ a
-    by_molecule = a @ by_loop(tiny.small_molecule_similarity, 5, 4).T
+    by_row = by_loop(tiny.row_similarity, 5, 4) @ a
+    by_column = a @ by_loop(tiny.column_similarity, 5, 4).T
     scores = _propagation(tiny, a)((5, 4, 0.8))
-    assert np.allclose(scores, 0.8 * by_mirna + 0.2 * by_molecule)
+    assert np.allclose(scores, 0.8 * by_row + 0.2 * by_column)
 
 
 def test_no_negative_similarity_and_no_division_by_zero() -> None:

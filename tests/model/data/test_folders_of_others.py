@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model.data.association_file import Sides, associations_of
+from model.data.kinds import DEFAULT_KINDS
 from model.data.readers import Table
 from model.data.user_data import load_user_folder
 from model.errors import DataWarning, InputError
@@ -79,7 +80,7 @@ def test_a_decimal_comma_is_read_between_semicolons_and_tabs(tmp_path: Path) -> 
         files = {"small_molecule_similarity__csv": None}
         files |= {f"small_molecule_similarity__{suffix}": text}
         dataset = load_user_folder(_folder(tmp_path / suffix, **files))
-        assert dataset.small_molecule_similarity[0, 1] == 0.25
+        assert dataset.column_similarity[0, 1] == 0.25
 
 
 def test_a_decimal_comma_between_commas_is_named(tmp_path: Path) -> None:
@@ -141,21 +142,22 @@ class TestAllAtOnce:
 
     def test_missing_files(self, tmp_path: Path) -> None:
         lines = _refusal(_folder(tmp_path / "mine", **dict.fromkeys(_as_keys(GOOD)))).lines()
+        assert "nothing names two kinds of things" in lines[0]
+        assert "there is neither associations.csv nor associations.tsv" in lines[1]
+        lines = _refusal(_folder(tmp_path / "two", **dict.fromkeys(_as_keys(GOOD)[:2]))).lines()
         assert [line.split("there is ")[1].split()[1] for line in lines] == [
             "mirna_similarity.csv",
             "small_molecule_similarity.csv",
-            "associations.csv",
         ]
 
-    def test_pairs_that_stand_twice(self, tmp_path: Path) -> None:
+    def test_names_of_the_other_side(self, tmp_path: Path) -> None:
         text = "mirna,small_molecule\n" + "mir-1,sm-1\n" * 3 + "sm-1,mir-1\nmir_2,sm 1\n"
         lines = _refusal(_folder(tmp_path / "mine", associations__csv=text)).lines()
-        assert len(lines) == 6
-        assert "row 3: the pair 'mir-1', 'sm-1' is already in row 2" in lines[0]
-        assert "it is the name of a small molecule" in lines[2]
-        assert "it is the name of a miRNA" in lines[3]
-        assert "did you mean mir-2?" in lines[4]
-        assert "did you mean sm-1?" in lines[5]
+        assert len(lines) == 4
+        assert "it is the name of a small molecule" in lines[0]
+        assert "it is the name of a miRNA" in lines[1]
+        assert "did you mean mir-2?" in lines[2]
+        assert "did you mean sm-1?" in lines[3]
 
 
 def _as_keys(files: dict[str, str]) -> list[str]:
@@ -181,7 +183,7 @@ class TestNearlySymmetric:
         [line] = [str(warning.message) for warning in caught]
         assert "mirna_similarity.csv, row 2, column 4: not symmetric: 0.5 here, but 0.4996" in line
         assert "at row 4, column 2; 2 pairs of cells differ" in line
-        similarity = dataset.mirna_similarity
+        similarity = dataset.row_similarity
         np.testing.assert_array_equal(similarity, similarity.T)
         assert similarity[0, 1] == pytest.approx(0.25005)
 
@@ -191,8 +193,8 @@ class TestNearlySymmetric:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             dataset = load_user_folder(folder)
-        assert dataset.mirna_similarity[0, 1] == 0.25
-        assert dataset.mirna_similarity[1, 0] == 0.25 + 5e-7
+        assert dataset.row_similarity[0, 1] == 0.25
+        assert dataset.row_similarity[1, 0] == 0.25 + 5e-7
 
     def test_more_is_refused_with_its_size(self, tmp_path: Path) -> None:
         folder = _folder(tmp_path / "mine", mirna_similarity__csv=self._text(0.01, 0.185, 1e-9))
@@ -201,7 +203,7 @@ class TestNearlySymmetric:
         assert "0.5 here, but 0.685 at row 4, column 2; 2 pairs of cells differ" in error.message
         assert "mmatune data symmetrise" in error.hint
         averaged = load_user_folder(folder, average=True)
-        assert averaged.mirna_similarity[0, 2] == averaged.mirna_similarity[2, 0] == 0.5925
+        assert averaged.row_similarity[0, 2] == averaged.row_similarity[2, 0] == 0.5925
 
 
 class TestNamesBeside:
@@ -219,7 +221,7 @@ class TestNamesBeside:
     def test_encodings_that_are_read(self, encoding: str, tmp_path: Path) -> None:
         text = "mir-1\r\nmir-2\r\nmir-3\r\n\r\n"
         dataset = load_user_folder(self._folder(tmp_path / "mine", text.encode(encoding)))
-        assert dataset.mirnas == MIRNAS
+        assert dataset.rows == MIRNAS
 
     @pytest.mark.parametrize(
         ("names", "row", "words"),
@@ -281,7 +283,7 @@ def test_ten_thousand_names_are_read_in_linear_time() -> None:
         [*range(10_001)],
     )
     began = time.process_time()
-    assert associations_of(table, Sides(names, ["sm"])).sum() == 10_000
+    assert associations_of(table, Sides(DEFAULT_KINDS, (names, ["sm"]))).sum() == 10_000
     matrix = Table(Path("a.csv"), ",", [["", "sm"], *([n, "1"] for n in names)], [*range(10_001)])
-    assert associations_of(matrix, Sides(names, ["sm"])).sum() == 10_000
+    assert associations_of(matrix, Sides(DEFAULT_KINDS, (names, ["sm"]))).sum() == 10_000
     assert time.process_time() - began < 5

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.data.catalogue import load
+from model.data.kinds import DEFAULT_KINDS
 from model.data.names import close_names, mature_name, mend_of_name, precursor_labels, twin_groups
 
 
@@ -44,8 +45,8 @@ def test_what_is_no_twin_stays_apart(names: tuple[str, str]) -> None:
 @pytest.mark.parametrize("name", ["demo", "dataset1", "dataset2"])
 def test_the_published_labels_are_what_they_were(name: str, shared_data: Path) -> None:
     """Splits follow from the order of the labels, so folds and recorded scores would change."""
-    mirnas = load(name, shared_data).mirnas
-    assert precursor_labels(mirnas) == [mature_name(mirna) for mirna in mirnas]
+    names = load(name, shared_data).rows
+    assert precursor_labels(names) == [mature_name(name) for name in names]
 
 
 def test_a_label_is_the_mature_name_of_the_first() -> None:
@@ -71,8 +72,9 @@ def test_typing_errors_are_understood(typed: str, meant: str) -> None:
 
 def test_a_name_of_its_own_gets_no_guess() -> None:
     assert close_names("water", ["hsa-mir-21", "Aspirin"]) == []
-    assert mend_of_name("water", "miRNA", ["a", "b", "c", "d"], []) == "the miRNAs are a, b, c, ..."
+    mend = mend_of_name("water", DEFAULT_KINDS, (["a", "b", "c", "d"], []), 0)
+    assert mend == "the miRNAs are a, b, c, ..."
 
 
 def test_the_other_side_is_named() -> None:
-    assert mend_of_name("x", "small molecule", ["y"], ["x"]) == "it is the name of a miRNA"
+    assert mend_of_name("x", DEFAULT_KINDS, (["x"], ["y"]), 1) == "it is the name of a miRNA"

@@ -29,9 +29,9 @@ def _cosine(profiles: np.ndarray) -> np.ndarray:
     return unit @ unit.T
 
 
-def _with(mirna_similarity: np.ndarray) -> AssociationDataset:
-    similarity = (mirna_similarity + mirna_similarity.T) / 2
-    return dataclasses.replace(demo(), mirna_similarity=similarity)
+def _with(row_similarity: np.ndarray) -> AssociationDataset:
+    similarity = (row_similarity + row_similarity.T) / 2
+    return dataclasses.replace(demo(), row_similarity=similarity)
 
 
 PROFILES = demo().associations.astype(float)
@@ -62,7 +62,7 @@ def test_a_profile_kernel_is_found_and_named(name: str) -> None:
         (np.round(_gip(PROFILES, 3.0), 2), "is the Gaussian"),
         (1 - _gip(PROFILES), "is the Gaussian"),
         (_gip(PROFILES) + 0.05 * DRAWN, "is the Gaussian"),
-        (np.where(SYMMETRIC_HALF, _gip(PROFILES), demo().mirna_similarity), "holds the Gaussian"),
+        (np.where(SYMMETRIC_HALF, _gip(PROFILES), demo().row_similarity), "holds the Gaussian"),
         (np.sin(9 * PROFILES @ PROFILES.T), "follows from the numbers of associations"),
     ],
     ids=["wider", "narrower, rounded", "as a distance", "noisy", "where no other", "of counts"],
@@ -74,12 +74,12 @@ def test_a_disguised_kernel_is_found(disguised: np.ndarray, words: str) -> None:
 
 
 def test_a_blend_is_a_warning_or_a_fault() -> None:
-    [finding] = leaks(_with(_gip(PROFILES) + demo().mirna_similarity))
+    [finding] = leaks(_with(_gip(PROFILES) + demo().row_similarity))
     assert "Gaussian" in finding.message
 
 
 def test_the_other_side_is_looked_at_too() -> None:
-    dataset = dataclasses.replace(demo(), small_molecule_similarity=_gip(PROFILES.T))
+    dataset = dataclasses.replace(demo(), column_similarity=_gip(PROFILES.T))
     assert [finding.where for finding in leaks(dataset)] == ["demo, small_molecule_similarity"]
 
 

@@ -13,12 +13,12 @@ from model.data.similarity_meaning import doubts_about
 from model.data.synthetic import demo
 from tests.model.data.foreign import foreign
 
-GOOD = demo().mirna_similarity
-NAMES = demo().mirnas
+GOOD = demo().row_similarity
+NAMES = demo().rows
 
 
 def _found(similarity: np.ndarray) -> list[Finding]:
-    return doubts_about(dataclasses.replace(demo(), mirna_similarity=similarity))
+    return doubts_about(dataclasses.replace(demo(), row_similarity=similarity))
 
 
 @pytest.mark.parametrize(

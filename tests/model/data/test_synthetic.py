@@ -40,7 +40,7 @@ def test_it_has_the_scale_of_dataset2(dataset: AssociationDataset) -> None:
 
 
 def test_similarities_look_like_the_published_ones(dataset: AssociationDataset) -> None:
-    for matrix in (dataset.mirna_similarity, dataset.small_molecule_similarity):
+    for matrix in (dataset.row_similarity, dataset.column_similarity):
         assert matrix.min() >= 0
         assert matrix.max() <= 1
         np.testing.assert_array_equal(matrix, matrix.T)
@@ -49,14 +49,14 @@ def test_similarities_look_like_the_published_ones(dataset: AssociationDataset) 
 
 
 def test_twins_share_associations_and_similarities(dataset: AssociationDataset) -> None:
-    groups = twin_groups(dataset.mirnas)
+    groups = twin_groups(dataset.rows)
     assert len(groups) == 31
     assert sum(len(group) for group in groups) == 66
-    shared, everyone = [], dataset.mirna_similarity[~np.eye(286, dtype=bool)]
+    shared, everyone = [], dataset.row_similarity[~np.eye(286, dtype=bool)]
     for group in groups:
         known = dataset.associations[list(group)]
         shared.append(known.all(axis=0).sum() / known.any(axis=0).sum())
-        assert dataset.mirna_similarity[group[0], group[1]] > np.quantile(everyone, 0.98)
+        assert dataset.row_similarity[group[0], group[1]] > np.quantile(everyone, 0.98)
     assert np.mean(shared) > 0.8
 
 
@@ -69,7 +69,7 @@ def test_a_good_model_beats_a_bad_one(dataset: AssociationDataset) -> None:
     """
     rng = np.random.default_rng(0)
     rows, columns = rng.permutation(286), rng.permutation(39)
-    similarities = (dataset.mirna_similarity, dataset.small_molecule_similarity)
+    similarities = (dataset.row_similarity, dataset.column_similarity)
     shuffled = (similarities[0][np.ix_(rows, rows)], similarities[1][np.ix_(columns, columns)])
     degrees, good, bad = [], [], []
     for train, held_out in _folds(dataset, rng):

@@ -38,13 +38,11 @@ def test_blob_id_is_gits() -> None:
 def test_dataset2_loads_as_published(shared_data: Path) -> None:
     dataset = load_published(DATASET2, shared_data)
     assert (*dataset.associations.shape, len(dataset.association_pairs)) == DATASET2.size
-    assert dataset.mirnas[0] == "hsa-mir-200c"
-    assert dataset.small_molecules[-1] == "CID:5381226"
-    assert dataset.mirna_similarity[0, 1] == 0.3546
-    assert dataset.small_molecule_similarity[0, 0] == 0.8137
-    degrees = dict(
-        zip(dataset.small_molecules, dataset.associations.sum(axis=0).tolist(), strict=True)
-    )
+    assert dataset.rows[0] == "hsa-mir-200c"
+    assert dataset.columns[-1] == "CID:5381226"
+    assert dataset.row_similarity[0, 1] == 0.3546
+    assert dataset.column_similarity[0, 0] == 0.8137
+    degrees = dict(zip(dataset.columns, dataset.associations.sum(axis=0).tolist(), strict=True))
     # The names that the paper's case studies confuse.
     assert (degrees["CID:3121"], degrees["CID:5073"]) == (5, 1)
     assert min(degrees["CID:3229"], degrees["CID:5311"]) > 17
@@ -53,9 +51,9 @@ def test_dataset2_loads_as_published(shared_data: Path) -> None:
 def test_dataset1_is_dataset2_among_more_names(shared_data: Path) -> None:
     whole, part = (load_published(published, shared_data) for published in (DATASET1, DATASET2))
     assert (*whole.associations.shape, len(whole.association_pairs)) == DATASET1.size
-    rows = [whole.small_molecule_index(name) for name in part.small_molecules]
-    inner = whole.small_molecule_similarity[np.ix_(rows, rows)]
-    assert np.array_equal(inner, part.small_molecule_similarity)
+    rows = [whole.column_index(name) for name in part.columns]
+    inner = whole.column_similarity[np.ix_(rows, rows)]
+    assert np.array_equal(inner, part.column_similarity)
 
 
 def test_both_data_sets_name_the_same_associations(shared_data: Path) -> None:
@@ -64,14 +62,14 @@ def test_both_data_sets_name_the_same_associations(shared_data: Path) -> None:
         known = read_associations(published, shared_data / published.name)
         assert (*known.values.shape, known.values.sum()) == published.size
         pairs = np.argwhere(known.values)
-        named.append({(known.mirnas[i], known.small_molecules[j]) for i, j in pairs})
+        named.append({(known.rows[i], known.columns[j]) for i, j in pairs})
     assert named[0] == named[1]
     assert len(named[0]) == 664
 
 
 def test_dataset2s_twins(shared_data: Path) -> None:
     names = read_name_table(
-        shared_data / "dataset2" / DATASET2.mirna_names.name,
+        shared_data / "dataset2" / DATASET2.row_names.name,
         kind="miRNA",
         name_first=False,
         is_sound=True,
@@ -147,5 +145,5 @@ def test_a_folder_in_the_published_format_may_hold_other_values(dataset2_copy: P
     published = load_upstream_folder(DATASET2, dataset2_copy)
     _edit("SM_feature.txt", b"0.8137", b"0.8136")(dataset2_copy)
     own = load_upstream_folder(DATASET2, dataset2_copy)
-    assert own.small_molecule_similarity[0, 0] == 0.8136
+    assert own.column_similarity[0, 0] == 0.8136
     assert own.content_hash != published.content_hash

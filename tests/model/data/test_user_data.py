@@ -1,5 +1,6 @@
 """A user's own folder: both forms of associations, the round trip, and every refusal."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import kind_of
 from model.data.synthetic import demo
 from model.data.user_data import load_user_folder, write_user_folder
-from model.errors import InputError
+from model.errors import DataWarning, InputError
 
 GOOD = {
     "mirna_similarity.csv": ",mir-1,mir-2,mir-3\nmir-1,1,.2,.3\nmir-2,.2,1,.4\nmir-3,.3,.4,1\n",
@@ -43,10 +45,10 @@ def _folder(path: Path, **files: str | None) -> Path:
 def test_associations_are_aligned_by_name(associations: str, tmp_path: Path) -> None:
     dataset = load_user_folder(_folder(tmp_path / "mine", associations__csv=associations))
     assert dataset.name == "mine"
-    assert dataset.mirnas == ("mir-1", "mir-2", "mir-3")
-    assert dataset.small_molecules == ("sm-1", "sm-2")
+    assert dataset.rows == ("mir-1", "mir-2", "mir-3")
+    assert dataset.columns == ("sm-1", "sm-2")
     np.testing.assert_array_equal(dataset.associations, ASSOCIATIONS)
-    assert dataset.mirna_similarity[1, 2] == 0.4
+    assert dataset.row_similarity[1, 2] == 0.4
 
 
 def test_tabs_and_commas_may_be_mixed(tmp_path: Path) -> None:
@@ -95,17 +97,7 @@ BAD = {
         "row 3, column 2",
         "'sm-9'",
     ),
-    "pair twice": (
-        {"associations__csv": "mirna,small_molecule\nmir-1,sm-1\nmir-2,sm-1\nmir-1,sm-1\n"},
-        "row 4",
-        "'mir-1', 'sm-1' is already in row 2",
-    ),
     "no pair": ({"associations__csv": "mirna,small_molecule\n"}, "associations.csv", "no assoc"),
-    "third column": (
-        {"associations__csv": "mirna,small_molecule,score\nmir-1,sm-1,1\n"},
-        "row 1, column 3",
-        "'score'",
-    ),
     "misspelt header": (
         {"associations__csv": "mirna,molecule\nmir-1,sm-1\n"},
         "row 1, column 2",
@@ -129,7 +121,7 @@ BAD = {
     "a small molecule lacks its column": (
         {"associations__csv": ",sm-2\nmir-1,1\nmir-2,0\nmir-3,0\n"},
         "row 1",
-        "1 small molecules, but the similarity has 2: 'sm-1'",
+        "1 small molecule, but the similarity has 2: 'sm-1'",
     ),
     "unknown row name": (
         {"associations__csv": ",sm-1,sm-2\nmir-1,0,1\nmir-x,0,1\nmir-3,1,0\n"},
@@ -238,9 +230,9 @@ class TestMapped:
 
     def test_it_is_the_same_data_set(self, tmp_path: Path) -> None:
         plain = load_user_folder(_folder(tmp_path / "mine"))
-        mapped = load_user_folder(self._mapped(tmp_path / "npy", plain.mirna_similarity))
+        mapped = load_user_folder(self._mapped(tmp_path / "npy", plain.row_similarity))
         assert mapped.content_hash == plain.content_hash
-        assert isinstance(mapped.mirna_similarity.base, np.memmap)
+        assert isinstance(mapped.row_similarity.base, np.memmap)
 
     @pytest.mark.parametrize(
         ("matrix", "names", "message"),
@@ -264,3 +256,123 @@ class TestMapped:
         (folder / "mirna_similarity.npy").write_text("text")
         with pytest.raises(InputError, match="no array"):
             load_user_folder(folder)
+
+
+GENES = {
+    "Gene_similarity.csv": ",g-1,g-2,g-3\ng-1,1,.2,.3\ng-2,.2,1,.4\ng-3,.3,.4,1\n",
+    "drug_similarity.csv": ",d-1,d-2\nd-1,1,0.5\nd-2,0.5,1\n",
+}
+PAIRS = "g-3,d-1\ng-1,d-2\n"
+
+
+def _genes(path: Path, associations: str, description: str | None = None, **more: str) -> Path:
+    path.mkdir()
+    files = GENES | {"associations.csv": associations} | more
+    for name, text in (
+        files if description is None else files | {"dataset.yaml": description}
+    ).items():
+        (path / name.replace("__", ".")).write_text(text)
+    return path
+
+
+class TestKinds:
+    """What the two kinds of things are called, and which of them are the rows."""
+
+    @pytest.mark.parametrize(
+        "associations",
+        [
+            f"gene,drug\n{PAIRS}",
+            f"GENE, Drugs\n{PAIRS}",
+            "pmid,Gene,weight,drug\n1,g-3,0.5,d-1\n2,g-1,0,d-2\n",
+            "gene,drug\n# a remark, with a comma\n\ng-3,d-1\ng-1,d-2\n#g-2,d-2\ng-3,d-1\n",
+            ",d-1,d-2\ng-1,0,1\ng-2,0,0\ng-3,1,0\n",
+        ],
+        ids=["pairs", "another spelling", "more columns", "remarks and a repeated pair", "matrix"],
+    )
+    @pytest.mark.filterwarnings("ignore::model.errors.DataWarning")
+    def test_are_named_by_the_data(self, associations: str, tmp_path: Path) -> None:
+        dataset = load_user_folder(_genes(tmp_path / "mine", associations))
+        assert [(kind.name, kind.plural) for kind in dataset.kinds] == [
+            ("gene", "genes"),
+            ("drug", "drugs"),
+        ]
+        assert (dataset.rows, dataset.columns) == (("g-1", "g-2", "g-3"), ("d-1", "d-2"))
+        np.testing.assert_array_equal(dataset.associations, ASSOCIATIONS)
+
+    def test_the_rows_are_the_first_kind_of_the_header(self, tmp_path: Path) -> None:
+        dataset = load_user_folder(_genes(tmp_path / "mine", "drug,gene\nd-1,g-3\nd-2,g-1\n"))
+        assert [kind.name for kind in dataset.kinds] == ["drug", "gene"]
+        np.testing.assert_array_equal(dataset.associations, np.transpose(ASSOCIATIONS))
+
+    def test_the_rows_are_those_of_the_matrix(self, tmp_path: Path) -> None:
+        text = ",g-1,g-2,g-3\nd-1,0,0,1\nd-2,1,0,0\n"
+        assert load_user_folder(_genes(tmp_path / "one", text)).rows == ("d-1", "d-2")
+
+    def test_dataset_yaml_comes_first(self, tmp_path: Path) -> None:
+        said = "kinds: [drug, gene]\nplurals: [medicines, genes]\n"
+        dataset = load_user_folder(_genes(tmp_path / "mine", f"gene,drug\n{PAIRS}", said))
+        assert [kind.plural for kind in dataset.kinds] == ["medicines", "genes"]
+        assert dataset.columns == ("g-1", "g-2", "g-3")
+
+    @pytest.mark.parametrize(
+        ("said", "where", "words"),
+        [
+            ("kind: [gene, drug]\n", "dataset.yaml, kind", "no such key - did you mean kinds?"),
+            ("kinds: [gene]\n", "dataset.yaml, kinds.1", "for example `kinds: [gene, drug]`"),
+            ("kinds: [gene, Gene]\n", "dataset.yaml", "the two kinds need two names"),
+            ("plurals: [a, b]\n", "dataset.yaml", "plurals are of kinds"),
+            ("kinds: [gene, drug\n", "dataset.yaml", "is not YAML"),
+            ("a: &a [b]\nkinds: *a\n", "dataset.yaml", "has an alias"),
+            (
+                "source: [{file: a, sha256: 12}]\n",
+                "dataset.yaml, source.0.sha256",
+                "string",
+            ),
+        ],
+    )
+    def test_a_bad_dataset_yaml_is_refused_by_key(
+        self, said: str, where: str, words: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(InputError) as raised:
+            load_user_folder(_genes(tmp_path / "mine", f"gene,drug\n{PAIRS}", said))
+        assert raised.value.where.endswith(where)
+        assert words in raised.value.line()
+
+    def test_errors_use_their_words(self, tmp_path: Path) -> None:
+        folder = _genes(tmp_path / "mine", "gene,drug\ng_1,d-1\nd-1,g-1\ng-1,x\n")
+        with pytest.raises(InputError) as raised:
+            load_user_folder(folder)
+        lines = "\n".join(raised.value.lines())
+        assert "unknown gene 'g_1' - did you mean g-1?" in lines
+        assert "unknown gene 'd-1' - it is the name of a drug" in lines
+        assert "unknown drug 'x' - the drugs are d-1, d-2" in lines
+        (folder / "drug_similarity.csv").unlink()
+        with pytest.raises(
+            InputError, match=r"neither drug_similarity.csv nor drug_similarity.tsv"
+        ):
+            load_user_folder(folder)
+
+    def test_what_is_passed_over_is_told(self, tmp_path: Path) -> None:
+        text = "gene,drug,pmid,\n" + "g-3,d-1,1,\n" * 3 + "g-1,d-2,2,\ng-1,d-2,3,\n"
+        with pytest.warns(DataWarning) as caught:
+            load_user_folder(_genes(tmp_path / "mine", text))
+        others, repeated = [str(warning.message) for warning in caught]
+        assert "associations.csv, row 1: 1 column is not read: pmid" in others
+        assert "row 3: 3 rows repeat a pair, the first is 'g-3', 'd-1' - each pair" in repeated
+
+    @pytest.mark.parametrize("plurals", [None, ("children", "sheep")])
+    def test_they_come_back(self, plurals: tuple[str, str] | None, tmp_path: Path) -> None:
+        given = (kind_of("lncRNA"), kind_of("side effect"))
+        if plurals:
+            given = (kind_of("child", plurals[0]), kind_of("sheep", plurals[1]))
+        dataset = dataclasses.replace(demo(), kinds=given)
+        write_user_folder(dataset, tmp_path / "mine")
+        again = load_user_folder(tmp_path / "mine")
+        assert again.kinds == given
+        assert again.content_hash == dataset.content_hash == demo().content_hash
+        assert not (tmp_path / "mine" / "mirna_similarity.csv").exists()
+
+    def test_a_name_that_looks_like_a_remark_comes_back(self, tmp_path: Path) -> None:
+        dataset = dataclasses.replace(demo(), rows=("#1", "# 2", *demo().rows[2:]))
+        write_user_folder(dataset, tmp_path / "mine")
+        assert load_user_folder(tmp_path / "mine").content_hash == dataset.content_hash

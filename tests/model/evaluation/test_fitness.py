@@ -20,7 +20,7 @@ def leaky() -> AssociationDataset:
     profiles = demo().associations.astype(float)
     unit = profiles / np.linalg.norm(profiles, axis=1, keepdims=True)
     similarity = unit @ unit.T
-    return dataclasses.replace(demo(), mirna_similarity=(similarity + similarity.T) / 2)
+    return dataclasses.replace(demo(), row_similarity=(similarity + similarity.T) / 2)
 
 
 def test_good_data_pass_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
@@ -42,7 +42,7 @@ def test_a_leak_is_refused_or_accepted_by_its_name(leaky: AssociationDataset) ->
 
 
 def test_accepting_a_leak_accepts_nothing_else(leaky: AssociationDataset) -> None:
-    both = dataclasses.replace(leaky, small_molecule_similarity=np.zeros((39, 39)))
+    both = dataclasses.replace(leaky, column_similarity=np.zeros((39, 39)))
     with pytest.raises(InputError, match="every value is 0") as raised:
         check_before_study(both, HONEST, 0, accept_leak=True)
     assert raised.value.others == ()
@@ -52,7 +52,7 @@ def test_all_faults_come_at_once(leaky: AssociationDataset) -> None:
     few = np.zeros_like(leaky.associations)
     few[:4, 0] = 1
     worst = dataclasses.replace(
-        leaky, name="a/b", associations=few, small_molecule_similarity=np.zeros((39, 39))
+        leaky, name="a/b", associations=few, column_similarity=np.zeros((39, 39))
     )
     with pytest.raises(InputError) as raised:
         check_before_study(worst, COLD_MIRNA, 0)
@@ -106,11 +106,11 @@ def test_folds_of_published_data_are_those_of_the_recorded_rule(
 def test_twins_in_other_spellings_are_never_parted() -> None:
     """As in a folder whose owner writes `miR-16-1` without the species."""
     plain = demo()
-    names = [name.removeprefix("demo-").replace("-", "_") for name in plain.mirnas]
+    names = [name.removeprefix("demo-").replace("-", "_") for name in plain.rows]
     mixed = tuple(name.replace("mir", "miR") if i % 2 else name for i, name in enumerate(names))
-    other = dataclasses.replace(plain, mirnas=mixed)
+    other = dataclasses.replace(plain, rows=mixed)
     label = {}
-    for name, original in zip(mixed, plain.mirnas, strict=True):
+    for name, original in zip(mixed, plain.rows, strict=True):
         label[name] = original.rsplit("-", 1)[0] if original.count("-") > 2 else original
     for fold in development_folds(other, HONEST, 0):
         trained = {(label[mixed[i]], j) for i, j in fold.train_pairs.tolist()}

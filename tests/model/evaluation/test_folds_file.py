@@ -78,7 +78,7 @@ def test_the_file_is_json_of_names(tiny: AssociationDataset, tmp_path: Path) -> 
     fold = document["folds"][4]
     assert fold["fold"] == 4
     mirna, molecule = development_folds(tiny, HONEST, 2)[4].held_out[:, 0]
-    expected = [tiny.mirnas[mirna], tiny.small_molecules[molecule - 12]]
+    expected = [tiny.rows[mirna], tiny.columns[molecule - 12]]
     assert fold["held_out"][0] == expected
     # One pair a line: a person can read it, and a diff shows what differs.
     assert json.dumps(expected) in [line.rstrip(",\n") for line in path.open()]
@@ -91,8 +91,8 @@ def test_the_same_folds_are_the_same_file(tiny: AssociationDataset, tmp_path: Pa
 
 
 def test_the_sealed_part_is_not_in_the_file(dataset: AssociationDataset) -> None:
-    sealed = sealed_fold(dataset, HONEST, 0).held_out.T - [0, len(dataset.mirnas)]
-    names = {(dataset.mirnas[i], dataset.small_molecules[j]) for i, j in sealed}
+    sealed = sealed_fold(dataset, HONEST, 0).held_out.T - [0, len(dataset.rows)]
+    names = {(dataset.rows[i], dataset.columns[j]) for i, j in sealed}
     assert len(names) > 50
     for fold in FoldsFile.of(dataset, HONEST, 0).folds:
         assert names.isdisjoint({*fold.train, *fold.held_out, *fold.ranked_against})
@@ -105,16 +105,16 @@ def test_an_outsiders_scores_get_the_figures_of_the_baseline(
     """Count associations with nothing but the file, shuffle the rows, swap names: same figures."""
     path = written(FoldsFile.of(dataset, protocol, 1), tmp_path / "folds.json")
     document = json.loads(path.read_text())
-    mirnas = set(document["mirnas"])
+    rows = set(document["rows"])
     rows = [["score", "second", "fold", "first"]]
     for fold in document["folds"]:
-        degree = dict.fromkeys(document["mirnas"] + document["small_molecules"], 0)
+        degree = dict.fromkeys(document["rows"] + document["columns"], 0)
         for pair in fold["train"]:
             for name in pair:
                 degree[name] += 1
         for first, second in fold["ranked_against"] + fold["held_out"]:
             # As in the baseline: two nodes of one side score below every real pair.
-            real = (first in mirnas) != (second in mirnas)
+            real = (first in rows) != (second in rows)
             score = degree[first] + degree[second] if real else -1
             names = (first, second) if len(rows) % 2 else (second, first)
             rows.append([str(score), names[0], str(fold["fold"]), names[1]])
@@ -133,7 +133,7 @@ def test_scores_survive_the_file_to_the_last_bit(
 ) -> None:
     """Scores that are no round numbers, and a threshold for the indicators."""
     table = np.random.default_rng(5).random((12, 6))
-    names = (*tiny.mirnas, *tiny.small_molecules)
+    names = (*tiny.rows, *tiny.columns)
 
     def score(first: str, second: str) -> float:
         return float(table[names.index(first), names.index(second) - 12])
@@ -232,6 +232,6 @@ def test_where_it_cannot_be_written(exported: FoldsFile, tmp_path: Path) -> None
 
 
 def test_a_name_of_both_sides_cannot_be_written(tiny: AssociationDataset) -> None:
-    both = dataclasses.replace(tiny, small_molecules=("t-mir-4", *tiny.small_molecules[1:]))
+    both = dataclasses.replace(tiny, columns=("t-mir-4", *tiny.columns[1:]))
     with pytest.raises(InputError, match="'t-mir-4' names a miRNA and a small molecule"):
         FoldsFile.of(both, HONEST, 0)

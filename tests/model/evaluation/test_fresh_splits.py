@@ -29,7 +29,7 @@ def dataset() -> AssociationDataset:
 
 
 def pairs_of(node_pairs: np.ndarray, dataset: AssociationDataset) -> set[tuple[int, int]]:
-    return {(i, j - len(dataset.mirnas)) for i, j in node_pairs.T.tolist()}
+    return {(i, j - len(dataset.rows)) for i, j in node_pairs.T.tolist()}
 
 
 def same(first: tuple[Fold, ...], second: tuple[Fold, ...]) -> bool:
@@ -79,7 +79,7 @@ def test_a_single_part_keeps_its_size(dataset: AssociationDataset) -> None:
 
 def test_twins_stay_together(dataset: AssociationDataset) -> None:
     def keys(pairs: set[tuple[int, int]]) -> set[tuple[str, int]]:
-        return {(mature_name(dataset.mirnas[i]), j) for i, j in pairs}
+        return {(mature_name(dataset.rows[i]), j) for i, j in pairs}
 
     part = development_part(dataset, HONEST, 0)
 
@@ -108,9 +108,9 @@ def test_splits_are_new_and_repeat(protocol: Protocol, dataset: AssociationDatas
 def test_erased_sealed_associations_change_nothing(dataset: AssociationDataset) -> None:
     """Whoever never knew them gets the same splits, but for what is left out of the ranking."""
     part = development_part(dataset, HONEST, 0)
-    mirnas, molecules = part.never_ranked.T
+    rows, molecules = part.never_ranked.T
     erased = dataset.associations.copy()
-    erased[mirnas, molecules] = 0
+    erased[rows, molecules] = 0
     without = dataclasses.replace(dataset, associations=erased)
     assert part.dataset.content_hash == without.content_hash
     folds = fresh_folds(part, HONEST, 1)
@@ -124,6 +124,6 @@ def test_erased_sealed_associations_change_nothing(dataset: AssociationDataset) 
 
 
 def test_a_case_study_has_one_split(dataset: AssociationDataset) -> None:
-    measured = case_study(dataset.small_molecules[0])
+    measured = case_study(dataset.columns[0])
     with pytest.raises(InputError, match="one split"):
         fresh_folds(development_part(dataset, measured, 0), measured, 1)

@@ -17,7 +17,7 @@ def write(folder: Path, text: str, name: str = "groups.csv") -> Path:
 
 
 def test_members_of_a_group_are_never_parted(tiny: AssociationDataset, tmp_path: Path) -> None:
-    rows = "".join(f"{name},{'ab'[k % 2]}\n" for k, name in enumerate(tiny.mirnas[:8]))
+    rows = "".join(f"{name},{'ab'[k % 2]}\n" for k, name in enumerate(tiny.rows[:8]))
     protocol = chosen_protocol("cold-mirna", write(tmp_path, "name,group\n" + rows), tiny)
     group = {k: k % 2 for k in range(8)}
     for fold in development_folds(tiny, protocol, 0):
@@ -26,7 +26,7 @@ def test_members_of_a_group_are_never_parted(tiny: AssociationDataset, tmp_path:
 
 
 def test_another_grouping_is_another_protocol(tiny: AssociationDataset, tmp_path: Path) -> None:
-    text = f"name,group\n{tiny.mirnas[0]},a\n{tiny.mirnas[5]},a\n"
+    text = f"name,group\n{tiny.rows[0]},a\n{tiny.rows[5]},a\n"
     plain = chosen_protocol("honest", None, tiny)
     grouped = chosen_protocol("honest", write(tmp_path, text), tiny)
     again = chosen_protocol("honest", write(tmp_path, text.replace(",", "\t"), "g.tsv"), tiny)

@@ -58,7 +58,7 @@ def test_sizes_of_the_parts(measured: Protocol, seed: int, dataset: AssociationD
     if measured is PAPER_80_10_10:
         assert (len(folds[0].train_pairs), sizes) == (known - 2 * 66, [66])
     else:
-        slack = {"association": 3, "mirna": 10}.get(measured.split_by, 100)
+        slack = {"association": 3, "row": 10}.get(measured.split_by, 100)
         assert max(sizes) - min(sizes) <= slack
         assert sum(sizes) == known - sealed
 
@@ -100,7 +100,7 @@ def test_twins_cross_where_the_protocol_says_so(
 def test_train_groups_tell_twins(dataset: AssociationDataset) -> None:
     """Two training associations share a group if and only if they are near-copies."""
     fold = development_folds(dataset, HONEST, 0)[0]
-    keys = [(mature_name(dataset.mirnas[i]), j) for i, j in fold.train_pairs]
+    keys = [(mature_name(dataset.rows[i]), j) for i, j in fold.train_pairs]
     groups = fold.train_groups.tolist()
     assert len(set(zip(keys, groups, strict=True))) == len(set(keys)) == len(set(groups))
     assert len(set(keys)) < len(keys)
@@ -110,21 +110,21 @@ def test_train_groups_tell_twins(dataset: AssociationDataset) -> None:
 def test_a_cold_node_has_no_training_association(
     measured: Protocol, dataset: AssociationDataset
 ) -> None:
-    n_mirnas = len(dataset.mirnas)
-    by_mirna = measured is COLD_MIRNA or measured.node in dataset.mirnas
+    n_rows = len(dataset.rows)
+    by_row = measured is COLD_MIRNA or measured.node in dataset.rows
     folds = [*development_folds(dataset, measured, 0)]
     if measured.sealed_fraction:
         folds.append(sealed_fold(dataset, measured, 0))
     for fold in folds:
-        side = 0 if by_mirna else 1
+        side = 0 if by_row else 1
         cold = set(fold.held_out[side].tolist())
-        known = set((fold.train_pairs[:, side] + side * n_mirnas).tolist())
+        known = set((fold.train_pairs[:, side] + side * n_rows).tolist())
         assert not cold & known
-        if by_mirna:  # nor has a twin of it
-            mature = {mature_name(dataset.mirnas[i]) for i in cold}
-            assert not mature & {mature_name(dataset.mirnas[i]) for i in known}
+        if by_row:  # nor has a twin of it
+            mature = {mature_name(dataset.rows[i]) for i in cold}
+            assert not mature & {mature_name(dataset.rows[i]) for i in known}
         # Held out and ranked against, they are all pairs of the cold nodes, and no other.
-        names = (dataset.mirnas, dataset.small_molecules)[1 - side]
+        names = (dataset.rows, dataset.columns)[1 - side]
         assert fold.held_out.shape[1] + fold.ranked_against.shape[1] == len(cold) * len(names)
         assert set(fold.ranked_against[side].tolist()) <= cold
 
@@ -132,7 +132,7 @@ def test_a_cold_node_has_no_training_association(
 def test_a_case_study_holds_out_its_node_alone(dataset: AssociationDataset) -> None:
     for measured in CASES:
         (fold,) = development_folds(dataset, measured, 0)
-        names = (*dataset.mirnas, *dataset.small_molecules)
+        names = (*dataset.rows, *dataset.columns)
         node = names.index(measured.node)
         assert (fold.held_out == node).any(axis=0).all()
         degree = [*dataset.associations.sum(axis=1), *dataset.associations.sum(axis=0)]
@@ -155,18 +155,18 @@ def test_published_figures_keep_their_splits(
 
 
 def test_groups_of_ones_own(dataset: AssociationDataset) -> None:
-    """The grouping rule is data: here the first hundred miRNAs are twins, and three molecules."""
-    mirnas = tuple((name, "x") for name in dataset.mirnas[:100])
-    molecules = tuple((name, "y") for name in dataset.small_molecules[:3])
+    """The grouping rule is data: here the first hundred miRNAs are twins, and three columns."""
+    rows = tuple((name, "x") for name in dataset.rows[:100])
+    columns = tuple((name, "y") for name in dataset.columns[:3])
 
     def keys(pairs: Pairs) -> Pairs:
         return {(max(i, 99), max(j, 2)) for i, j in pairs}
 
-    mine = dataclasses.replace(HONEST, name="mine", grouping=mirnas + molecules)
+    mine = dataclasses.replace(HONEST, name="mine", grouping=rows + columns)
     for fold in development_folds(dataset, mine, 0):
         held_out = keys(index_pairs(fold.held_out, dataset))
         assert held_out.isdisjoint(keys(as_set(fold.train_pairs)))
-    cold = dataclasses.replace(COLD_MIRNA, name="mine", grouping=mirnas)
+    cold = dataclasses.replace(COLD_MIRNA, name="mine", grouping=rows)
     for fold in development_folds(dataset, cold, 0):
         train = {i for i, _ in keys(as_set(fold.train_pairs))}
         assert train.isdisjoint(np.maximum(fold.held_out[0], 99).tolist())
@@ -233,7 +233,7 @@ def test_a_node_for_a_case_study(tiny: AssociationDataset) -> None:
     lonely[5] = 0
     with pytest.raises(InputError, match="'t-mir-4' has no known association"):
         development_folds(dataclasses.replace(tiny, associations=lonely), case_study("t-mir-4"), 0)
-    both = dataclasses.replace(tiny, small_molecules=("t-mir-4", *tiny.small_molecules[1:]))
+    both = dataclasses.replace(tiny, columns=("t-mir-4", *tiny.columns[1:]))
     with pytest.raises(InputError, match="names a miRNA and a small molecule"):
         development_folds(both, case_study("t-mir-4"), 0)
 

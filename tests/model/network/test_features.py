@@ -24,8 +24,8 @@ def edges(dataset: AssociationDataset) -> torch.Tensor:
 def test_features_are_similarity_rows_padded_with_zeros(tiny: AssociationDataset) -> None:
     features = NodeFeatures(FeatureConfig(dim=20), Similarities.of(tiny))(NONE).numpy()
     assert features.shape == (18, 20)
-    assert np.allclose(features[3, :12], tiny.mirna_similarity[3])
-    assert np.allclose(features[14, :6], tiny.small_molecule_similarity[2])
+    assert np.allclose(features[3, :12], tiny.row_similarity[3])
+    assert np.allclose(features[14, :6], tiny.column_similarity[2])
     assert not features[:, 12:].any()
     assert not features[12:, 6:].any()
 
@@ -67,7 +67,7 @@ def test_evidence_is_nine_formulas_standardised_over_unknown_pairs(
 ) -> None:
     """Each number against numpy, written out pair by pair."""
     a_MS = tiny.associations.astype(float)
-    k_M, k_S = tiny.mirna_similarity, tiny.small_molecule_similarity
+    k_M, k_S = tiny.row_similarity, tiny.column_similarity
 
     def ridge(kernel: np.ndarray, strength: float) -> np.ndarray:
         values, vectors = np.linalg.eigh(kernel)

@@ -46,7 +46,7 @@ def test_it_gives_the_probabilities_it_was_registered_with(
     read = load_checkpoint(file)
     assert np.array_equal(read.probabilities(), final.probability)
     assert read.config == to_hand_out(CONFIG) == final.config
-    assert (read.mirnas, read.small_molecules) == (tiny.mirnas, tiny.small_molecules)
+    assert (read.rows, read.columns) == (tiny.rows, tiny.columns)
     assert (read.dataset, read.data_hash) == (tiny.name, tiny.content_hash)
     assert read.calibration == final.calibration
 
@@ -63,7 +63,7 @@ def test_it_is_the_whole_training_state(
 
 
 def test_the_sealed_part_is_not_in_it(file: Path, tiny: AssociationDataset) -> None:
-    sealed = sealed_fold(tiny, HONEST, 0).held_out - [[0], [len(tiny.mirnas)]]
+    sealed = sealed_fold(tiny, HONEST, 0).held_out - [[0], [len(tiny.rows)]]
     trained_on = set(map(tuple, load_checkpoint(file).train_pairs.tolist()))
     assert trained_on
     assert not trained_on & set(map(tuple, sealed.T.tolist()))

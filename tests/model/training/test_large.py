@@ -108,8 +108,8 @@ def test_a_large_side_enters_by_its_factors(
     monkeypatch.setattr("model.data.similarities.LARGEST_WHOLE", 8)
     monkeypatch.setattr("model.data.similarities.RANK", 4)
     similarities = Similarities.of(tiny)
-    assert similarities.mirna.shape == (12, 4)
-    assert similarities.small_molecule.shape == (6, 6)
+    assert similarities.row.shape == (12, 4)
+    assert similarities.column.shape == (6, 6)
     losses, trainer = trained(tiny)
     assert trainer.features.width == 6
     assert np.isfinite(losses).all()
@@ -128,8 +128,8 @@ def test_the_top_is_that_of_a_full_sort(monkeypatch: pytest.MonkeyPatch) -> None
     known = np.unique(np.random.default_rng(0).integers(600, size=150))
     pairs, best = top_unknown(scores, SIDES, known, 40)
     codes = np.setdiff1d(np.arange(600), known)
-    mirna, small_molecule = np.divmod(codes, 20)
-    expected = scores(np.stack((mirna, small_molecule + 30)))
+    row, column = np.divmod(codes, 20)
+    expected = scores(np.stack((row, column + 30)))
     order = np.lexsort((codes, -expected))[:40]
     assert np.array_equal(best, expected[order])
     assert np.array_equal(pairs[:, 0] * 20 + pairs[:, 1], codes[order])

@@ -54,7 +54,7 @@ def test_show_counts_what_is_there(run: Any) -> None:
     top = summary["top_small_molecules"]
     assert [row["associations"] for row in top] == sorted(degrees.tolist(), reverse=True)[:8]
     for row in top:
-        assert degrees[dataset.small_molecule_index(row["name"])] == row["associations"]
+        assert degrees[dataset.column_index(row["name"])] == row["associations"]
     code, out, err = run("show", "demo")
     assert (code, out) == (0, "")
     assert dataset.content_hash in err
@@ -152,8 +152,8 @@ class TestFitness:
     """What `check` refuses, `tune` and `tune --plan` refuse too, before there is a study."""
 
     FAULTS = (
-        ("leak", {"mirna_similarity": _gip()}, "is the Gaussian interaction profile kernel"),
-        ("percent", {"mirna_similarity": 100 * demo().mirna_similarity}, "looks like percent"),
+        ("leak", {"row_similarity": _gip()}, "is the Gaussian interaction profile kernel"),
+        ("percent", {"row_similarity": 100 * demo().row_similarity}, "looks like percent"),
         ("v2@home", {}, "the name 'v2@home' cannot be a registered model's: @"),
         ("a:b%41", {}, "the name 'a:b%41' cannot be a registered model's: % :"),
     )
@@ -186,8 +186,8 @@ class TestFitness:
 
     def test_faults_come_together(self, run: Any, tmp_path: Path) -> None:
         replaced = {
-            "mirna_similarity": 100 * _gip(),
-            "small_molecule_similarity": np.zeros((39, 39)),
+            "row_similarity": 100 * _gip(),
+            "column_similarity": np.zeros((39, 39)),
         }
         code, out, _ = run("check", _folder(tmp_path / "a:b", **replaced), "--json")
         document = json.loads(out)
@@ -202,9 +202,9 @@ class TestFitness:
     def test_warnings_and_protocols(self, run: Any, tmp_path: Path) -> None:
         associations = np.zeros_like(demo().associations)
         associations[:3, :2] = 1
-        similarity = np.array(demo().mirna_similarity)
+        similarity = np.array(demo().row_similarity)
         similarity[3, 5] = similarity[5, 3] = -0.5
-        folder = _folder(tmp_path / "few", associations=associations, mirna_similarity=similarity)
+        folder = _folder(tmp_path / "few", associations=associations, row_similarity=similarity)
         document = json.loads(run("check", folder, "--json")[1])
         assert [line.partition(": ")[2][:20] for line in document["warnings"]] == [
             "values go down to -0"
@@ -249,8 +249,8 @@ def test_symmetrise_writes_the_mean(run: Any, tmp_path: Path) -> None:
     made = _document(run("symmetrise", folder, tmp_path / "new", "--json"))
     checked = _document(run("check", tmp_path / "new", "--json"))
     assert made["data_hash"] == checked["data_hash"]
-    written = load_user_folder(tmp_path / "new").small_molecule_similarity
-    expected = demo().small_molecule_similarity[0, 1] + 0.0625
+    written = load_user_folder(tmp_path / "new").column_similarity
+    expected = demo().column_similarity[0, 1] + 0.0625
     assert written[0, 1] == pytest.approx(expected, abs=1e-12)
     code, _, err = run("symmetrise", folder, folder)
     assert (code, "not an empty folder" in err) == (2, True)

@@ -24,15 +24,15 @@ def run(capfd: pytest.CaptureFixture[str]) -> Any:
 
 def write_scores(document: dict[str, Any], path: Path) -> Path:
     """The number of training associations of both names, and less for two of one side."""
-    mirnas = set(document["mirnas"])
+    rows = set(document["rows"])
     with path.open("w", newline="") as file:
         out = csv.writer(file)
         out.writerow(["fold", "first", "second", "score"])
         for fold in document["folds"]:
             known = [name for pair in fold["train"] for name in pair]
-            degree = {name: known.count(name) for name in mirnas | set(document["small_molecules"])}
+            degree = {name: known.count(name) for name in rows | set(document["columns"])}
             for first, second in fold["held_out"] + fold["ranked_against"]:
-                real = (first in mirnas) != (second in mirnas)
+                real = (first in rows) != (second in rows)
                 score = degree[first] + degree[second] if real else -1
                 out.writerow([fold["fold"], first, second, score])
     return path

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model.data.kinds import kind_of
 from model.data.similarity.ways import WAYS
 from model.data.similarity_file import read_similarity
 from tests.tuning.commands_run import run_mmatune
@@ -48,7 +49,7 @@ def test_one_document_says_what_was_written(run: Any, table: Path, tmp_path: Pat
     code, out, err = run("smiles", table, "--to", tmp_path / "s.csv", "--set", "radius=3", "--json")
     assert (code, err) == (0, "")
     document = json.loads(out)
-    names, values = read_similarity(Path(document["file"]), "drug")
+    names, values = read_similarity(Path(document["file"]), kind_of("drug"))
     assert names == ["ethanol", "methanol", "phenol"]
     assert document["things"] == 3
     assert document["settings"] == {"names": None, "column": None, "radius": 3, "bits": 2048}

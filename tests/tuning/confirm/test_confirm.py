@@ -75,7 +75,7 @@ FAST = ("additive degree",)  # one that does not win, or the sealed part would s
 GROUPED = dataclasses.replace(
     HONEST,
     name="honest+groups-test",
-    grouping=tuple((name, f"family {k // 3}") for k, name in enumerate(demo().mirnas[:9])),
+    grouping=tuple((name, f"family {k // 3}") for k, name in enumerate(demo().rows[:9])),
 )
 
 
@@ -211,7 +211,7 @@ class TestConfirmedStudy:
         assert everything.config.training.seeds == 3
         assert everything.calibration == measured.calibration
         fold = sealed_fold(demo(), GROUPED, first.plan.study.seed)
-        sealed = set(map(tuple, (fold.held_out.T - [0, len(demo().mirnas)]).tolist()))
+        sealed = set(map(tuple, (fold.held_out.T - [0, len(demo().rows)]).tolist()))
         assert not sealed & set(map(tuple, measured.train_pairs.tolist()))
         at = [
             score_node_pairs(measured.probabilities())(p)
@@ -334,7 +334,7 @@ class TestConfirmedStudy:
         torch.set_num_threads(1)  # as the workers have: sums depend on how they are split
         _, first, _ = confirmed
         study, dataset = first.plan.study, demo()
-        sealed = sealed_fold(dataset, GROUPED, study.seed).held_out.T - [0, len(dataset.mirnas)]
+        sealed = sealed_fold(dataset, GROUPED, study.seed).held_out.T - [0, len(dataset.rows)]
         erased = dataset.associations.copy()
         erased[tuple(sealed.T)] = 0
         part = DevelopmentPart(dataclasses.replace(dataset, associations=erased), sealed)

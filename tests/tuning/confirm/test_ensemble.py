@@ -138,11 +138,11 @@ def test_it_is_one_scorer_with_one_card(study: tuple[StudyResult, Confirmation])
 
 def probability(version: Any) -> np.ndarray:
     """(M, S) of a registered version."""
-    mirnas, molecules = np.indices(demo().associations.shape)
+    rows, columns = np.indices(demo().associations.shape)
     pairs = pd.DataFrame(
         {
-            "mirna": np.array(demo().mirnas)[mirnas.ravel()],
-            "small_molecule": np.array(demo().small_molecules)[molecules.ravel()],
+            "mirna": np.array(demo().rows)[rows.ravel()],
+            "small_molecule": np.array(demo().columns)[columns.ravel()],
         }
     )
     scored: np.ndarray = load(version).predict(pairs)["probability"].to_numpy()

@@ -107,7 +107,7 @@ print(json.dumps(answer.to_dict(orient="records")))
 def test_the_champion_scores_where_this_project_is_not_installed(run_id, home, tmp_path):
     data = dataset()
     register(run_id, data, PROBABILITY, card())
-    asked = [(sm, mirna) for mirna in data.mirnas for sm in data.small_molecules]
+    asked = [(sm, mirna) for mirna in data.rows for sm in data.columns]
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", "PATH": "/usr/bin:/bin"}
     finished = subprocess.run(
         [sys.executable, "-I", "-c", WITHOUT_THE_PROJECT, json.dumps(asked)],

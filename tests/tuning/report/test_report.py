@@ -254,7 +254,7 @@ def test_a_confirmed_study_shows_its_confirmed_score_and_may_be_promoted(tmp_pat
 
 def test_it_says_how_to_reproduce_with_groups_of_ones_own(tmp_path):
     found = read_report("told", None, data_folder())
-    (tmp_path / "mine.csv").write_text(f"name,group\n{demo().mirnas[0]},a b\n")
+    (tmp_path / "mine.csv").write_text(f"name,group\n{demo().rows[0]},a b\n")
     grouped = chosen_protocol("honest", tmp_path / "mine.csv", demo())
     for protocol, data in ((HONEST, "demo"), (grouped, "my data")):
         groups = None if protocol is HONEST else [list(pair) for pair in protocol.grouping]

@@ -51,8 +51,8 @@ def test_the_case_studies_show_the_next_rows_of_the_files(
 
 def test_a_claim_that_is_right_is_left_alone(tiny_network: AssociationDataset) -> None:
     known = tiny_network.associations[2].astype(bool)
-    marks = tuple(zip(tiny_network.small_molecules, known.tolist(), strict=True))
-    found = audit(Claim(tiny_network.mirnas[2], marks), tiny_network)
+    marks = tuple(zip(tiny_network.columns, known.tolist(), strict=True))
+    found = audit(Claim(tiny_network.rows[2], marks), tiny_network)
     assert found.as_printed.agreeing == found.checked == len(marks)
     assert found.corrected is None or found.corrected == found.as_printed
     assert not any("wrong" in sentence for sentence in found.sentences())

@@ -55,9 +55,9 @@ def test_anything_else_in_the_key_is_another_score(
     dataset: AssociationDataset, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folds = development_folds(dataset, HONEST, 0)
-    similarity = dataset.mirna_similarity.copy()
+    similarity = dataset.row_similarity.copy()
     similarity[0, 0] += 0.01
-    other = dataclasses.replace(dataset, mirna_similarity=similarity)
+    other = dataclasses.replace(dataset, row_similarity=similarity)
     asked = [
         (NAME, dataset, "honest", 0, folds),
         ("neighbour propagation", dataset, "honest", 0, folds),

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.data.kinds import kind_of
 from model.data.similarity import writing
 from model.data.similarity.interface import Similarity
 from model.data.similarity_file import read_similarity
@@ -20,7 +21,7 @@ def files(folder: Path) -> list[str]:
 @pytest.mark.parametrize("name", ["s.csv", "s.tsv"])
 def test_text_reads_back_to_the_same_bits(tmp_path: Path, name: str) -> None:
     path = writing.write(MADE, tmp_path / name, None)
-    names, values = read_similarity(path, "thing")
+    names, values = read_similarity(path, kind_of("thing"))
     assert (tuple(names), files(tmp_path)) == (MADE.names, [name])
     np.testing.assert_array_equal(values, MADE.values)
 
@@ -36,7 +37,7 @@ def test_a_folder_has_its_file_by_kind_and_size(
         "gene_similarity.npy",
         "small_molecule_similarity.csv",
     ]
-    names, values = read_similarity(path, "gene")
+    names, values = read_similarity(path, kind_of("gene"))
     assert tuple(names) == MADE.names
     np.testing.assert_allclose(values, MADE.values, rtol=1e-6)
 

@@ -41,9 +41,9 @@ def test_one_scale_is_of_all_ridges() -> None:
     network = tiny_network()
     found = numbers(ridge=3.0)
     for place, ridge in ((0, 3.0), (1, 15.0)):
-        expected = smoother(network.mirna_similarity, ridge) @ np.asarray(BLOCK)
+        expected = smoother(network.row_similarity, ridge) @ np.asarray(BLOCK)
         assert np.allclose(found[:, :, place], expected, atol=1e-5)
-    expected = np.asarray(BLOCK) @ smoother(network.small_molecule_similarity, 0.3 * 3.0)
+    expected = np.asarray(BLOCK) @ smoother(network.column_similarity, 0.3 * 3.0)
     assert np.allclose(found[:, :, 2], expected, atol=1e-5)
 
 
@@ -51,9 +51,9 @@ def test_one_scale_is_of_all_ridges() -> None:
 def test_so_many_neighbours_weigh_by_that_power(neighbours: int, power: int) -> None:
     network = tiny_network()
     found = numbers(neighbours=neighbours, neighbour_power=power)
-    expected = nearest(network.mirna_similarity, neighbours, power) @ np.asarray(BLOCK)
+    expected = nearest(network.row_similarity, neighbours, power) @ np.asarray(BLOCK)
     assert np.allclose(found[:, :, 3], expected, atol=1e-5)
-    expected = nearest(network.small_molecule_similarity, neighbours, power) @ np.asarray(BLOCK).T
+    expected = nearest(network.column_similarity, neighbours, power) @ np.asarray(BLOCK).T
     assert np.allclose(found[:, :, 4], expected.T, atol=1e-5)
 
 

@@ -27,10 +27,10 @@ def smoother(similarity: np.ndarray, profiles: torch.Tensor, ridge: float) -> np
 def test_they_smooth_over_the_mean_of_both_kernels() -> None:
     network, known = tiny_network(), np.asarray(BLOCK)
     found = PropagationGip(SIMILARITIES, HeadOptions(ridge=2.0))(BLOCK)
-    by_mirna = smoother(network.mirna_similarity, BLOCK, 6.0)
-    by_molecule = smoother(network.small_molecule_similarity, BLOCK.T, 0.6)
+    by_row = smoother(network.row_similarity, BLOCK, 6.0)
+    by_column = smoother(network.column_similarity, BLOCK.T, 0.6)
     for place, expected in enumerate(
-        (by_mirna @ known, known @ by_molecule, by_mirna @ known @ by_molecule), start=9
+        (by_row @ known, known @ by_column, by_row @ known @ by_column), start=9
     ):
         assert np.allclose(found[:, :, place], expected, atol=1e-4)
 

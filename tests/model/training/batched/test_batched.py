@@ -85,8 +85,8 @@ def test_sampled_pairs_are_unknown_and_uniform(scheme: str, per_association: obj
     allowed[:12, 12:] = True
     if scheme == "homogeneous":
         allowed = torch.ones(18, 18).triu(1).bool()
-    mirna, small_molecule = torch.tensor(parts()[1]).T
-    allowed[mirna, small_molecule + 12] = False
+    row, column = torch.tensor(parts()[1]).T
+    allowed[row, column + 12] = False
     assert not counts[~allowed].any()
     mean = counts[allowed].mean()
     assert torch.allclose(counts[allowed], mean.expand(int(allowed.sum())), rtol=0.35)

@@ -38,6 +38,7 @@ TABLES = {
     "baseline": "model.baselines.registry.BASELINES",
     "protocol": "model.evaluation.protocols.PROTOCOLS",
     "metric": "model.evaluation.metrics.table.METRICS",
+    "way to a similarity": "model.data.similarity.ways.WAYS",
     "sampler of the search": "tuning.search.samplers.SAMPLERS",
 }
 

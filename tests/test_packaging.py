@@ -92,7 +92,12 @@ def test_what_is_imported_is_declared() -> None:
     extras = project["optional-dependencies"]
     declared = {
         canonicalize_name(Requirement(one).name)
-        for one in (*project["dependencies"], *extras["cluster"], *extras["server"])
+        for one in (
+            *project["dependencies"],
+            *extras["cluster"],
+            *extras["server"],
+            *extras["similarity"],
+        )
     }
     brings = packages_distributions()
     undeclared = {

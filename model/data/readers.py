@@ -25,6 +25,7 @@ from model.errors import InputError, Problems
 _DELIMITER_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
 # Narrower than float(), which also takes "nan", "inf" and "1_000".
 _NUMBERS = re.compile(r"[-+.0-9eE ]*")
+_ABSENT = ("", "na", "n/a", "nan", "inf", "-inf", "null", "none", "#n/a")
 _REMARK = re.compile(r"^#.*$", re.MULTILINE)
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)  # Excel's, before the header
 
@@ -263,7 +264,7 @@ def _row_of_numbers(cells: list[str], delimiter: str) -> np.ndarray | None:
 def _mend_of_number(cell: str) -> str:
     if "," in cell:
         return "write the decimal mark as a point, or separate the cells by semicolons"
-    return "" if cell.strip() else "give every cell a number"
+    return "give every cell a number" if cell.strip().casefold() in _ABSENT else ""
 
 
 def _count(row: list[str]) -> str:

@@ -25,7 +25,8 @@ from model.data.user_data import load_user_folder, write_user_folder
 from model.errors import DataWarning, Problems
 from model.evaluation.fitness import check_name, findings, gather_faults, unusable_protocols
 from model.evaluation.protocols import PROTOCOLS
-from tuning.commands.data_import import import_
+from tuning.commands.preparing.importing import import_
+from tuning.commands.preparing.similarity import similarity
 from tuning.console import JsonOption, console, print_json
 
 app = typer.Typer(
@@ -253,6 +254,9 @@ def synth(
     if as_json:
         return print_json({"folder": str(path), "seed": seed, "data_hash": dataset.content_hash})
     console.print(f"wrote {path}; check it with `mmatune data check {path}`", markup=False)
+
+
+app.command()(similarity)
 
 
 def _data_dir(given: Path | None) -> Path:

@@ -1,0 +1,1 @@
+"""Commands of `mmatune data` that make what a study needs from what people have."""

@@ -10,7 +10,6 @@ where the first was cut off.
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,10 +21,10 @@ from model.errors import InputError
 from model.evaluation.fresh_splits import DevelopmentPart, development_part, fresh_folds
 from model.evaluation.result import Evaluation
 from tuning.cluster.session import Resources, ray_session, trial_resources
+from tuning.confirm.noting import outcome_tags, record_outcome
 from tuning.confirm.optimism import Optimism, optimism
 from tuning.confirm.registering import register_everything, register_measured
 from tuning.confirm.sealed import (
-    WARNING,
     SealedComparison,
     opened_by_others,
     record_opening,
@@ -40,7 +39,6 @@ from tuning.record.driver_lock import close_dead_studies, driving
 from tuning.record.ensembles import Ensemble
 from tuning.record.finished_study import Candidate, FinishedStudy
 from tuning.record.study_record import runs_of
-from tuning.registry.champion import fold_tags
 from tuning.registry.verdict import Measured, Verdict, decide, summary_row
 from tuning.registry.versions import (
     Registration,
@@ -328,8 +326,8 @@ def _open_and_register(
         with console.status("scoring the sealed part ..."):
             sealed = sealed_scores(study, chosen.name, trained.probability, baseline)
     found = optimism(by_name[plan.candidates[0].name], measured, plan.splits)
-    tags = _tags(plan, by_name[chosen.name], rows, ratio, sealed)
-    _record_outcome(study, tags, verdict, found)
+    tags = outcome_tags(study, by_name[chosen.name], rows, ratio, sealed)
+    record_outcome(study, tags, verdict, found)
     model = study.dataset.name
     with console.status("registering the model ..."):
         number = register_measured(study, chosen, trained)
@@ -364,41 +362,3 @@ def _open_and_register(
     with console.status("drawing the report ..."):
         attach_report(record, study.name, study.dataset)
     return result
-
-
-def _tags(
-    plan: ConfirmationPlan,
-    chosen: Measured,
-    rows: list[dict[str, Any]],
-    ratio: float,
-    sealed: SealedComparison | None,
-) -> dict[str, str]:
-    """What the registered version's tags keep, see `versions.confirm_version`."""
-    study = plan.study
-    row = next(row for row in rows if row["name"] == chosen.name)
-    tags = {
-        f"fresh_{study.metric}": repr(row[f"confirmed_{study.metric}"]),
-        f"fresh_{study.metric}_se": repr(row["standard_error"]),
-        **fold_tags(study.metric, chosen.score, ratio, study.seed),
-    }
-    if sealed:
-        tags |= sealed.tags(study.metric)
-    own = study.record.client.get_run(study.record.run_id).data.tags
-    return tags | ({WARNING: own[WARNING]} if WARNING in own else {})
-
-
-def _record_outcome(
-    study: FinishedStudy, tags: dict[str, str], verdict: Verdict, found: Optimism | None
-) -> None:
-    """The outcome as metrics and tags of the study's own run."""
-    client, run_id = study.record.client, study.record.run_id
-    fresh, confirmed = f"fresh_{study.metric}", f"confirmed_{study.metric}"
-    figures = [fresh, f"{fresh}_se", confirmed, f"{confirmed}_low", f"{confirmed}_high"]
-    for key in figures:
-        if key in tags:
-            client.log_metric(run_id, key, float(tags[key]))
-    if found is not None:
-        client.log_metric(run_id, "search_optimism", found.winner.value)
-    client.set_tag(run_id, "confirmed", verdict.chosen)
-    client.set_tag(run_id, "tied_with_best", json.dumps(verdict.tied))
-    client.set_tag(run_id, "winning_baselines", json.dumps(verdict.winning_baselines))

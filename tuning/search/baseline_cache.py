@@ -29,9 +29,9 @@ from model.evaluation.result import Evaluation
 from tuning.home import home
 
 # A score follows from the data and the folds, which are part of the key themselves, from every
-# module of these folders, and from one more.
+# module of these folders, and from two more.
 _FOLDERS = ("baselines", "evaluation/metrics")
-_BESIDE = "network/gip.py"
+_BESIDE = ("network/gip.py", "evaluation/ensemble.py")
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
 
 Key = dict[str, str | int]
@@ -98,7 +98,7 @@ class Entry:
 def sources() -> list[Traversable]:
     """The files whose code decides a score, in a fixed order."""
     model = files("model")
-    found = [model / _BESIDE]
+    found = [model / module for module in _BESIDE]
     for folder in _FOLDERS:
         modules = [file for file in (model / folder).iterdir() if file.name.endswith(".py")]
         found += sorted(modules, key=lambda file: file.name)

@@ -14,7 +14,7 @@ from model.data.similarity.ways import WAYS
 from model.data.similarity_file import read_similarity
 from tests.tuning.commands_run import run_mmatune
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture

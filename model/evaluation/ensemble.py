@@ -18,9 +18,9 @@ import numpy as np
 from scipy.special import logit
 from scipy.stats import rankdata
 
-from model.evaluation.folds import Fold
 from model.evaluation.metrics.ranked import RankedFold
 from model.evaluation.metrics.table import METRICS, ranking_metrics
+from model.evaluation.protocols import Fold
 from model.evaluation.result import Evaluation
 
 # Of each fold (H + U,) scores, those of held-out associations first.

@@ -32,7 +32,10 @@ from model.data.readers import Table, read_table
 from model.data.similarity_file import DELIMITERS, read_similarity
 from model.errors import InputError, Problems
 
-_FORMAT_HINT = "`mmatune data synth FOLDER` writes an example of the format"
+_FORMAT_HINT = (
+    "`mmatune data synth FOLDER` writes an example of the format, `mmatune data import` makes it of"
+    " other files"
+)
 _SUFFIXES = (*DELIMITERS, ".npy")
 _ENDING = "_similarity"
 

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from model.data.catalogue import is_here, load
 from model.data.datasets import AssociationDataset
@@ -92,7 +92,7 @@ def list_(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
         )
     if as_json:
         return print_json(rows)
-    table = Table("name", "rows", "columns", "associations", "here")
+    table = Table(Column("name", no_wrap=True), "rows", "columns", "associations", "here")
     for row in rows:
         counts = (
             kind_of(kind).counted(row[key])
@@ -100,6 +100,14 @@ def list_(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
         )
         table.add_row(row["name"], *counts, str(row["associations"]), _presence(row))
     console.print(table)
+    if absent := [row["name"] for row in rows if not row["present"]]:
+        console.print(f"what is not here: `mmatune data download {absent[0]}`", markup=False)
+    loose = ", ".join(public.name for public in PUBLIC.values() if not public.is_verified)
+    console.print(
+        f"{loose}: no checksum of their files is known, so sizes and counts are checked alone",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -273,9 +281,7 @@ def _sizes(dataset: AssociationDataset) -> dict[str, int]:
 def _presence(row: dict[str, Any]) -> str:
     if row["folder"] is None:
         return "made on the spot"
-    if row["present"]:
-        return "yes"
-    return f"no: `mmatune data download {row['name']}`"
+    return "yes" if row["present"] else "no"
 
 
 def _summary(dataset: AssociationDataset) -> dict[str, Any]:

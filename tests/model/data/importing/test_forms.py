@@ -9,6 +9,9 @@ import pytest
 import scipy.io
 import scipy.sparse
 
+from model.data.importing.choices import Choices
+from model.data.importing.understanding import understand
+from model.errors import InputError
 from tests.model.data.importing.network import (
     ASSOCIATIONS,
     DRUG_SIMILARITY,
@@ -26,6 +29,7 @@ from tests.model.data.importing.network import (
     text,
     with_names,
 )
+from tests.model.data.old_spreadsheet import write_xls
 from tests.model.data.spreadsheet import write_sheets
 
 WEIGHTED = np.where(ASSOCIATIONS, 0.75, 0.125)
@@ -375,6 +379,21 @@ class TestExcel:
         found = read(tmp_path / "mine", {})
         check(found)
         assert found.notes[0].startswith("associations: network.xlsx:known pairs, a list of 6")
+
+    def test_old_files(self, tmp_path: Path) -> None:
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        write_xls(folder / "known.xls", [["gene", "drug"], *map(list, NAMED)])
+        write_xls(folder / "g.xls", with_names(GENE_SIMILARITY, GENES, GENES))
+        write_xls(folder / "d.xls", with_names(DRUG_SIMILARITY, DRUGS, DRUGS))
+        check(read(folder, {}))
+
+    def test_a_damaged_file_is_one_line(self, tmp_path: Path) -> None:
+        path = write_xls(tmp_path / "known.xls", [["gene", "drug"]])
+        path.write_bytes(path.read_bytes()[:900])
+        with pytest.raises(InputError, match="Excel file") as raised:
+            understand([path], Choices())
+        assert raised.value.where == str(path)
 
     def test_tables_of_names(self, tmp_path: Path) -> None:
         (tmp_path / "mine").mkdir()

@@ -50,7 +50,7 @@ fast: $(INSTALLED) # for `make check`
 test-cluster: $(INSTALLED) ## run `ray up` on namespaces of this machine (as root, on Linux)
 	$(BIN)/python -m pytest -n 2 $(SIDE_BY_SIDE) -m cluster
 
-test-slow: $(INSTALLED) ## run the tests that train for minutes on the real data
+test-slow: $(INSTALLED) ## run the tests that take minutes: real data, rarer accidents
 	$(BIN)/python -m pytest -m slow
 
 reliability: $(INSTALLED) ## do to studies what they must survive; write the README's table

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -14,6 +15,11 @@ import pytest
 # pytest-xdist share the cores: an OpenMP thread that waits there for its peers spins, and with two
 # threads a process the tests of the networks cost three to four times their processor seconds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts what it does not wait for (`make test &`) with Ctrl-C ignored. The commands that
+# tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from model.baselines.registry import BASELINES
 from model.data.synthetic import demo

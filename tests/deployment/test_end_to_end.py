@@ -1,4 +1,7 @@
-"""From a search to a pulled model, on the embedded store and on the team's server alike."""
+"""From a search to a pulled model, on the team's server and on the embedded store alike.
+
+On the embedded store it is `slow`: other tests do all of it there, but for the pages.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,9 @@ def server(deployed: Server) -> Iterator[Server]:
         yield deployed
 
 
-@pytest.fixture(scope="module", params=["embedded", "deployed"])
+@pytest.fixture(
+    scope="module", params=["deployed", pytest.param("embedded", marks=pytest.mark.slow)]
+)
 def tracked(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Server | None]]:

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,9 @@ from tuning.search.resumption import RAY_TRIAL
 ROOT = Path(__file__).resolve().parents[2]
 RAY = str(Path(sys.executable).parent / "ray")
 REPORT_EVERY = 10  # epochs
-RUNGS = (20, 60, 180, 540)  # epochs with a checkpoint
-CHECKPOINTED = 200  # epochs: a trial that came so far saved one at 180
+RUNGS = (20, 60, 180)  # epochs with a checkpoint, beside the last
+CHECKPOINTED = 190  # epochs: a trial that came so far saved one at 180
+EPOCHS = 450  # so many that a trial trains still when something is done to its machine
 
 
 def fill_in(name: str, values: dict[str, str], folder: Path) -> Path:
@@ -110,13 +111,13 @@ def wait_for(condition: Callable[[], Any]) -> Any:
 
 @contextmanager
 def started_study(
-    machines: Lab, head: Host, path: Path, name: str, trials: int, *, epochs: int = 700
+    machines: Lab, head: Host, path: Path, name: str, trials: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a study with `ray exec`; its output goes to a file, see `said`."""
     space = {
         "description": "trials long enough to lose a machine in the middle",
         "schedule": {"report_every": REPORT_EVERY, "first_rung": RUNGS[0], "reduction_factor": 3},
-        "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": epochs},
+        "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": EPOCHS},
         "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
         # Alike, so that ASHA stops none of them and each has a machine to lose.
         "start_with": [{"encoder.dropout": 0.1}] * trials,
@@ -138,6 +139,24 @@ def started_study(
         finally:
             driver.kill()
             driver.wait()
+
+
+def line_up(hosts: Callable[[], Iterable[Host]], number: int, goes_on: Callable[[], None]) -> None:
+    """Let the trials of so many machines begin together: one that has a process waits.
+
+    Args:
+        hosts: the machines that there are by now.
+        goes_on: raises if the study has ended.
+    """
+    with ExitStack() as waits:
+        waiting: set[str] = set()
+        while len(waiting) < number:
+            goes_on()
+            for host in hosts():
+                if host.name not in waiting and (found := trial_processes(host)):
+                    waits.enter_context(stopped(found))
+                    waiting.add(host.name)
+            time.sleep(0.1)
 
 
 def said(machines: Lab, name: str) -> str:

@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.hosts import clean_lab, why_not
+from tests.lab.hosts import Host, clean_lab, why_not
 from tests.lab.image import which
 from tests.lab.studies import (
     RAY,
@@ -36,6 +36,7 @@ from tests.lab.studies import (
     far,
     fill_in,
     give_baselines,
+    line_up,
     moved,
     nothing_is_lost,
     run,
@@ -52,7 +53,6 @@ pytest.importorskip("moto.server", reason="moto plays AWS")
 from tests.lab.aws import BUCKET, Account, account
 
 TRIALS = 2
-EPOCHS = 1200  # so many that both trials train still when Ray knows that one machine is gone
 IDLE_MINUTES = 0.4
 
 
@@ -111,6 +111,7 @@ def aws() -> Iterator[Account]:
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.survives(
     "AWS takes a spot machine back",
@@ -136,41 +137,34 @@ def test_a_study_outlives_a_spot_machine(
     give_baselines(measured_baselines, home)
     with (
         ExitStack() as waits,
-        started_study(lab, head, path, "spot", TRIALS, epochs=EPOCHS) as study,
+        started_study(lab, head, path, "spot", TRIALS) as study,
     ):
 
-        def training() -> dict[str, list[int]]:
-            workers = [lab.hosts[one] for one in spot(aws, "running") if one in lab.hosts]
-            found = {host.name: trial_processes(host) for host in workers if host.runs}
-            return {name: processes for name, processes in found.items() if processes}
-
-        def one_is_far() -> bool:
+        def goes_on() -> None:
             assert study.poll() is None, said(lab, "spot")
-            return bool(far(home, "spot"))
+
+        def workers() -> list[Host]:
+            found = [lab.hosts[one] for one in spot(aws, "running") if one in lab.hosts]
+            return [host for host in found if host.runs]
 
         def all_are_far() -> set[str]:
-            assert study.poll() is None, said(lab, "spot")
+            goes_on()
             found = far(home, "spot")
             return found if len(found) == TRIALS else set()
 
         def another_is_launched() -> bool:
-            assert study.poll() is None, said(lab, "spot")
+            goes_on()
             return len(spot(aws)) == TRIALS + 1
 
-        # The first trial must not end before the second one has a machine.
-        wait_for(one_is_far)
-        if len(first := training()) == 1:
-            waits.enter_context(stopped(*first.values()))
+        line_up(workers, TRIALS, goes_on)
         before = wait_for(all_are_far)
-        waits.close()
-        lap("the trials have checkpoints")
-        at = training()
-        victim = next(iter(at))
-        others = [one for name, found in at.items() if name != victim for one in found]
         # A trial that ended first would leave its machine to the one that is lost.
-        with stopped(others):
-            aws.client("ec2").terminate_instances(InstanceIds=[victim])
-            wait_for(another_is_launched)
+        for host in workers():
+            waits.enter_context(stopped(trial_processes(host)))
+        lap("the trials have checkpoints")
+        aws.client("ec2").terminate_instances(InstanceIds=[workers()[0].name])
+        wait_for(another_is_launched)
+        waits.close()
         lap("another machine is there")
         assert study.wait() == 0, said(lab, "spot")
         lap("the study has ended")

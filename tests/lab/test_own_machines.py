@@ -21,6 +21,7 @@ from tests.lab.studies import (
     far,
     fill_in,
     give_baselines,
+    line_up,
     moved,
     nothing_is_lost,
     run,
@@ -34,7 +35,7 @@ from tests.lab.studies import (
 
 pytestmark = pytest.mark.cluster
 
-TRIALS = 4
+TRIALS = 3  # one for each machine
 
 # One cluster for all tests, in their order here: to set one up takes a minute. Each leaves it with
 # all of its machines, but for the last one.
@@ -96,15 +97,19 @@ def wait_until_alive(machines: Lab, number: int) -> None:
 
 @contextmanager
 def under_way(machines: Lab, cluster: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A study of which each of three trials has saved a checkpoint."""
+    """A study of which each trial has saved a checkpoint."""
     head = machines.hosts["head"]
     with started_study(machines, head, cluster, name, TRIALS) as driver:
 
-        def three_are_far() -> bool:
+        def goes_on() -> None:
             assert driver.poll() is None, said(machines, name)
-            return len(far(home(head), name)) >= 3
 
-        wait_for(three_are_far)
+        def all_are_far() -> bool:
+            goes_on()
+            return len(far(home(head), name)) == TRIALS
+
+        line_up(machines.hosts.values, TRIALS, goes_on)
+        wait_for(all_are_far)
         yield driver
 
 
@@ -162,6 +167,7 @@ def test_nobody_outside_reaches_its_services(machines: Lab, cluster: Path) -> No
             socket.create_connection((head.address, port), timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.survives(
     "a worker's host is cut off the network",
     "its trials go on from their last checkpoints on other hosts; once the network is back, so is"
@@ -176,6 +182,7 @@ def test_a_study_outlives_the_network_of_a_worker(
     wait_until_alive(machines, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.survives(
     "the head loses its power, with the driver",
     "`ray up` starts it again, `tune --resume` goes on with what its disk and the shared folder"

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope="module")
+def warm_ray() -> Iterator[None]:
+    """One Ray runtime for all studies that the module's tests run in their own process.
+
+    To start one costs several seconds of processor, and so does the first task of its workers. For
+    tests that are about neither.
+    """
+    import ray
+
+    start, end = ray.init, ray.shutdown
+
+    def start_once(**options: Any) -> None:
+        assert options["address"] == "local"
+        if not ray.is_initialized():
+            start(**options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # of its workers
+        patch.setattr(ray, "init", start_once)
+        patch.setattr(ray, "shutdown", lambda: None)
+        yield
+    end()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
+import pytest
 import yaml
 from optuna.trial import TrialState
 from ray.tune import ExperimentAnalysis
@@ -30,9 +32,8 @@ from tuning.search.callbacks import RecordTrials
 from tuning.search.resumption import ENDED, RAY_TRIAL
 
 NAME = "cut"
-LONG = 400  # epochs of a trial that is under way when something is done to the study
+LONG = 120  # epochs of a trial that is under way when something is done to the study
 FAR = 40  # epochs after which a trial has a checkpoint
-HELD = "held"  # in the study's folder: the processes that wait
 SPACE = {
     "description": "every trial is a starting point, so that the order of things changes nothing",
     "schedule": {"report_every": 10, "first_rung": 20, "reduction_factor": 3},
@@ -60,7 +61,7 @@ SPACE = {
 TRIALS = len(SPACE["start_with"])
 
 
-# The command, whose first trials wait for each other.
+# The command, whose first two trials stop on their way.
 HOLDING = [
     sys.executable,
     "-c",
@@ -76,14 +77,14 @@ def command(*arguments: str, start: Sequence[str] = COMMAND) -> list[str]:
 def hold_far_trials() -> None:
     """In the driver: stop the processes of the first two trials once they are far.
 
-    Training takes seconds, and a trial could end before the next one has a process.
+    Training takes a second, and they could end before anything is done to the study.
     """
     proceed = RecordTrials.on_trial_result
 
     def hold(self: RecordTrials, *position: Any, **named: Any) -> None:
         proceed(self, *position, **named)
         result = named["result"]
-        held = study_folder(NAME) / HELD
+        held = held_file(Path(os.environ["MMATUNE_HOME"]))
         before = held.read_text().split() if held.exists() else []
         if result["epoch"] >= FAR and len(before) < 2 and str(result["pid"]) not in before:
             os.kill(result["pid"], signal.SIGSTOP)
@@ -92,8 +93,13 @@ def hold_far_trials() -> None:
     RecordTrials.on_trial_result = hold  # type: ignore[method-assign]
 
 
+def held_file(home: Path) -> Path:
+    """The processes that wait; beside the home, which a test may fill, move or make read-only."""
+    return home.with_name(f"{home.name}.held")
+
+
 def held_trials(home: Path) -> list[int]:
-    held = home / "studies" / NAME / HELD
+    held = held_file(home)
     return [int(process) for process in held.read_text().split()] if held.exists() else []
 
 
@@ -124,9 +130,17 @@ def has_checkpoints(home: Path) -> bool:
     return bool(ended) and len((far & opened) - ended) >= 2
 
 
+def is_far(home: Path) -> bool:
+    """A trial has ended, and two others that have checkpoints wait."""
+    return has_checkpoints(home) and len(held_trials(home)) == 2
+
+
 @contextmanager
 def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """The study, once a trial has ended and others have checkpoints."""
+    """The study, once a trial has ended and two others have checkpoints, which then wait.
+
+    `finish` lets them go on.
+    """
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
     process = subprocess.Popen(
         command(
@@ -141,16 +155,20 @@ def begin(home: Path, tmp_path: Path, *more: str) -> Iterator[subprocess.Popen[s
         start_new_session=True,
     )
     try:
-        # A result is in the record before its trial is held: who does not wait releases too early.
-        while not has_checkpoints(home) or len(held_trials(home)) < 2:
+        while not is_far(home):
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.1)
-        release_held_trials(home)
         yield process
     finally:
         release_held_trials(home)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def finish(process: subprocess.Popen[str], home: Path) -> tuple[str, str]:
+    """Let the trials that wait go on; the study's stdout and stderr once it has ended."""
+    release_held_trials(home)
+    return process.communicate()
 
 
 def workers(session: int) -> list[tuple[int, str]]:
@@ -163,15 +181,17 @@ def workers(session: int) -> list[tuple[int, str]]:
 
 
 def resume() -> dict[str, Any]:
-    """Go on with it to its end; what the command answers."""
-    resumed = subprocess.run(
-        command("--name", NAME, "--resume", "--json"),
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert resumed.returncode == 0, resumed.stderr + resumed.stdout
-    return json.loads(resumed.stdout)
+    """Go on with it to its end, in the test's own process; what the command answers."""
+    from tuning.cli import main
+
+    arguments = ["tune", "demo", "--name", NAME, "--resume", "--json"]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as answer:
+        patch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        patch.setattr(sys, "argv", ["mmatune", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert not ended.value.code, answer.getvalue()
+    return json.loads(answer.getvalue())
 
 
 def nothing_is_lost(document: dict[str, Any], storage: Path | None = None) -> None:

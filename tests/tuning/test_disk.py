@@ -17,7 +17,7 @@ import pytest
 
 from model.errors import InputError
 from tests.tuning.commands_run import run_mmatune
-from tests.tuning.survival import begin, nothing_is_lost, resume
+from tests.tuning.survival import begin, finish, nothing_is_lost, resume
 from tuning.disk import refusal, refusals_named
 from tuning.search.snapshot import keep_snapshot, put_back_snapshot
 
@@ -68,14 +68,16 @@ FAULTS = [(fill, "No space left on device"), (freeze, "Read-only file system")]
     "the storage of checkpoints is full or read-only",
     "the study ends and says so in one line; `tune --resume` goes on once that is mended",
 )
-@pytest.mark.parametrize(("fault", "said"), FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "said"), [FAULTS[0], pytest.param(*FAULTS[1], marks=pytest.mark.slow)]
+)
 def test_the_storage_goes_in_the_middle_of_a_study(
     fault: Any, said: str, disk: Path, measured_home: Path, tmp_path: Path
 ) -> None:
     storage = disk / "storage"
     with begin(measured_home, tmp_path, "--storage", str(storage)) as process:
         mend = fault(disk)
-        stdout, _ = process.communicate()
+        stdout, _ = finish(process, measured_home)
     assert process.returncode == 2
     error = json.loads(stdout)["error"]
     assert (error["message"], error["where"]) == (said, str(storage / "cut"))
@@ -100,7 +102,7 @@ def test_the_home_fills_in_the_middle_of_a_study(
     monkeypatch.setenv("MMATUNE_HOME", str(home))
     with begin(home, tmp_path) as process:
         mend = fill(disk)
-        stdout, _ = process.communicate()
+        stdout, _ = finish(process, home)
     assert process.returncode == 2
     assert json.loads(stdout)["error"]["message"] in (FAULTS[0][1], "database or disk is full")
     mend()

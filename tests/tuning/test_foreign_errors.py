@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -231,6 +232,14 @@ def test_a_refusing_proxy(address: str, said: str, proxy: str, home: Path, free_
     assert "Traceback" not in ended.stderr
 
 
+@pytest.fixture
+def open_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home that others may enter: every session of pytest that starts closes its folder again."""
+    with tempfile.TemporaryDirectory(prefix="mmatune-open-") as own:
+        monkeypatch.setenv("MMATUNE_HOME", own)
+        yield Path(own)
+
+
 @pytest.mark.heavy
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, to be another user")
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root becomes another user")
@@ -238,16 +247,12 @@ def test_a_refusing_proxy(address: str, said: str, proxy: str, home: Path, free_
     "a home may only be read, such as a colleague's",
     "`study list` reads it, and writes nothing",
 )
-def test_a_home_that_may_only_be_read_is_read(
-    home: Path,
-) -> None:
+def test_a_home_that_may_only_be_read_is_read(open_home: Path) -> None:
+    home = open_home
     tags = {"study": "theirs", "dataset": "demo", "protocol": "honest"}
     mlflow_client().create_experiment("theirs", tags=tags)
     for path in (home, *home.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for path in (*home.parents,):
-        if path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o055)
     ended = subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *COMMAND, "study", "list"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HOME": "/nonexistent"},
@@ -284,6 +289,7 @@ def test_who_listens_beyond_loopback(host: str, is_ours: bool) -> None:
 def test_a_late_failure_shows_the_leaderboard_and_can_be_gone_on_with(
     brief: tuple[str, ...],
     measured_home: Path,
+    warm_ray: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -317,7 +317,11 @@ def test_a_name_is_used_once(result: StudyResult) -> None:
     "nothing is left running; the next `tune`, or `mmatune study sync`, closes its runs",
 )
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=pytest.mark.slow),
+    ],
 )
 def test_a_study_that_is_interrupted_or_killed(
     number: signal.Signals, code: int, measured_home: Path, tmp_path: Path

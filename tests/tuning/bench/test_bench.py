@@ -66,6 +66,7 @@ def test_bench_trial_reports_every_figure_per_epoch_and_fold(
     assert result["ratios"]["5 folds / 1 fold"] == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_study_is_measured_and_leaves_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch

@@ -54,6 +54,7 @@ def start(space: Path, study: str, trials: int, address: str) -> subprocess.Pope
     )
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_study_that_comes_later_is_not_starved_nor_starves_the_first(
     measured_home: Path, tmp_path: Path

@@ -59,6 +59,8 @@ SPACE = {
         "features.associations": "gip",
         "encoder.type": "sage",
         "encoder.layers": 1,
+        "encoder.hidden_dim": 32,
+        "encoder.out_dim": 32,
         "encoder.norm": "none",
         "head.type": "propagation",
         "mask.rate": 0.2,
@@ -87,7 +89,7 @@ def untrained(probability: np.ndarray) -> FinalModel:
 
 
 @pytest.fixture(scope="module")
-def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def confirmed(tmp_path_factory: pytest.TempPathFactory, warm_ray: None) -> Any:
     """A tiny study in a home of its own, confirmed twice."""
     from tuning.confirm.confirmation import ConfirmationPlan, confirm_study
     from tuning.plan import StudyPlan

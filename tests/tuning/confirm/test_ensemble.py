@@ -36,7 +36,7 @@ MEMBERS = {"trial-001": 2, "trial-003": 1, FAST[0]: 1}
 
 @pytest.fixture(scope="module")
 def made(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, warm_ray: None
 ) -> Iterator[tuple[Path, StudyResult, Confirmation]]:
     """Its members are given, for small trials are too alike; and so is that it is chosen."""
     home = tmp_path_factory.mktemp("ensemble-home")

@@ -52,6 +52,7 @@ SPACE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "a trial eats the memory of its machine",

@@ -14,7 +14,7 @@ import pytest
 
 from model.errors import InputError
 from tests.tuning.commands_run import run_mmatune
-from tests.tuning.survival import begin, nothing_is_lost, resume, workers
+from tests.tuning.survival import begin, finish, nothing_is_lost, resume, workers
 from tuning.ending import Ending
 from tuning.home import artifact_root, optuna_file, optuna_storage_url
 from tuning.record.client import mlflow_client
@@ -140,6 +140,7 @@ def test_while_a_study_is_driven_the_addresses_stay(home: Path) -> None:
     assert made.client.get_experiment("0").artifact_location == str(artifact_root() / "0")
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "the home is copied or moved while a study is cut off",
@@ -151,7 +152,7 @@ def test_a_study_goes_on_in_another_place(
 ) -> None:
     with begin(measured_home, tmp_path) as process:
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        finish(process, measured_home)
     while workers(process.pid):  # they outlive the driver by some seconds, and write
         time.sleep(0.1)
     there = tmp_path / "another place, %41"

@@ -1,7 +1,5 @@
 """A finished study goes on to more trials; a search ends in order when its time is up."""
 
-import os
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,8 +30,7 @@ SPACE = SearchSpace.model_validate(
 
 
 @pytest.fixture
-def quick(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+def quick(home: Path, warm_ray: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     degree = {"additive degree": tuning.study.BASELINES["additive degree"]}
     monkeypatch.setattr(tuning.study, "BASELINES", degree)
     return home

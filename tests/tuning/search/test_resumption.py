@@ -18,7 +18,16 @@ from ray.cluster_utils import Cluster
 
 from model.data.synthetic import demo
 from model.errors import InputError
-from tests.tuning.survival import SPACE, begin, events, nothing_is_lost, resume, workers
+from tests.tuning.survival import (
+    SPACE,
+    begin,
+    events,
+    finish,
+    nothing_is_lost,
+    release_held_trials,
+    resume,
+    workers,
+)
 from tuning.home import optuna_storage_url, study_folder
 from tuning.plan import StudyPlan
 from tuning.record.identity import mark_begun
@@ -55,11 +64,12 @@ def test_a_killed_study_goes_on_and_ends_as_if_nothing_had_been(
     number: signal.Signals, begun: subprocess.Popen[str], home: Path
 ) -> None:
     if number == signal.SIGKILL:  # at the worst time: Ray Tune has not written down that it began
+        release_held_trials(home)
         while not has_begun(home, "trial-004"):
             assert begun.poll() is None
             time.sleep(0.01)
     os.kill(begun.pid, number)
-    begun.communicate()
+    finish(begun, home)
     before = events(home)
     ended = {one["run"] for one in before if one["kind"] == "close" and one["status"] == "FINISHED"}
 
@@ -84,12 +94,13 @@ def test_a_killed_worker_costs_nothing_but_its_epochs_since_the_last_checkpoint(
     assert trials, workers(begun.pid)
     before = len(events(home))
     os.kill(trials[0][0], signal.SIGKILL)
-    stdout, stderr = begun.communicate()
+    stdout, stderr = finish(begun, home)
     assert begun.returncode == 0, stderr
     assert len(events(home)) > before
     nothing_is_lost(json.loads(stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "Ray's process on a worker's host is killed",
@@ -104,7 +115,7 @@ def test_a_killed_raylet_costs_no_trial(measured_home: Path, tmp_path: Path) -> 
         with begin(measured_home, tmp_path, *where) as process:
             assert trains_under(lost.all_processes["raylet"][0].process.pid)
             lost.kill_raylet()
-            stdout, stderr = process.communicate()
+            stdout, stderr = finish(process, measured_home)
     finally:
         cluster.shutdown()
     assert process.returncode == 0, stderr

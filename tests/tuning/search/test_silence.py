@@ -16,14 +16,17 @@ import pytest
 import yaml
 from ray.tune.experiment import Trial
 
-from tests.tuning.commands_run import COMMAND
 from tests.tuning.survival import (
+    HOLDING,
     NAME,
     SPACE,
     TRIALS,
     begin,
     events,
+    finish,
+    is_far,
     nothing_is_lost,
+    release_held_trials,
     resume,
 )
 from tuning.cluster.session import Resources
@@ -136,7 +139,7 @@ def test_a_study_without_rays_folder_says_so_and_can_be_gone_on_with(
         with begin(measured_home, tmp_path) as process:
             (session,) = (one for one in short.glob("ray/session_2*") if one.is_dir())
             shutil.rmtree(session)
-            stderr = process.communicate()[1]
+            stderr = finish(process, measured_home)[1]
     finally:
         del os.environ["RAY_TMPDIR"]
         short.unlink()
@@ -146,6 +149,7 @@ def test_a_study_without_rays_folder_says_so_and_can_be_gone_on_with(
     nothing_is_lost(resume())
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "a process of Ray's on the machine that drives a study is killed",
@@ -155,8 +159,8 @@ def test_a_study_without_rays_folder_says_so_and_can_be_gone_on_with(
     ("name", "code", "said"),
     [
         ("raylet", 2, "(raylet) on this machine died"),
-        # Ray then ends the driver itself, after a minute (so slow) or at once.
-        pytest.param("gcs_server", 1, "was ended from without", marks=pytest.mark.slow),
+        # Ray then ends the driver itself, after a minute or at once.
+        ("gcs_server", 1, "was ended from without"),
         ("ray::DashboardAgent", 1, "was ended from without"),
     ],
 )
@@ -166,8 +170,10 @@ def test_a_study_whose_ray_is_killed_says_so_and_can_be_gone_on_with(
     with begin(measured_home, tmp_path) as process:
         ray = psutil.Process(process.pid).children(recursive=True)
         (killed,) = (one for one in ray if name in (one.name(), " ".join(one.cmdline()).strip()))
+        (raylet,) = (one for one in ray if one.name() == "raylet")
         killed.kill()
-        stdout, stderr = process.communicate()
+        psutil.wait_procs([raylet])  # which ends with any other; the trials wait until then
+        stdout, stderr = finish(process, measured_home)
     assert process.returncode == code, stderr
     assert said in stdout + stderr
     assert "Traceback" not in stderr
@@ -182,7 +188,7 @@ def test_a_study_whose_ray_is_killed_says_so_and_can_be_gone_on_with(
 def test_a_study_whose_folder_is_removed_ends(measured_home: Path, tmp_path: Path) -> None:
     with begin(measured_home, tmp_path) as process:
         shutil.rmtree(measured_home / "studies" / NAME, ignore_errors=True)
-        stdout, stderr = process.communicate()
+        stdout, stderr = finish(process, measured_home)
     assert process.returncode == 2, stderr
     assert "was removed" in json.loads(stdout)["problem"]
     assert "Traceback" not in stderr
@@ -192,6 +198,7 @@ def test_a_study_whose_folder_is_removed_ends(measured_home: Path, tmp_path: Pat
     assert run.info.status == "KILLED"
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "the terminal or the ssh connection is closed (SIGHUP)",
@@ -202,17 +209,19 @@ def test_a_closed_terminal_ends_a_study_in_order(measured_home: Path, tmp_path: 
     process, terminal = pty.fork()
     if process == 0:
         os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under `nohup`
         space = ["--space", str(tmp_path / "space.yaml")]
         os.execv(
-            COMMAND[0],
-            [*COMMAND, "tune", "demo", *space, "--trials", str(TRIALS), "--name", NAME],
+            HOLDING[0],
+            [*HOLDING, "tune", "demo", *space, "--trials", str(TRIALS), "--name", NAME],
         )
     with os.fdopen(terminal, "rb", buffering=0) as screen:
         os.set_blocking(terminal, False)
-        while not any(one.get("step", 0) >= 20 for one in events(measured_home)):
+        while not is_far(measured_home):
             screen.read(1 << 16)
             assert os.waitpid(process, os.WNOHANG) == (0, 0)
             time.sleep(0.1)
+    release_held_trials(measured_home)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
     ended = [one for one in events(measured_home) if one["kind"] == "close"]
     assert ended[-1]["status"] == "KILLED"

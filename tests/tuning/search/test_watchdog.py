@@ -70,6 +70,7 @@ SPACE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.survives(
     "a trial hangs",

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from model.data.kinds import ANY_KINDS, Kinds
 from model.evaluation.epoch_choice import Choice
 from tuning.console import console
 from tuning.ending import RANKED, Ending
@@ -32,6 +33,7 @@ class LiveTable:
         trials: how many there will be; 0 where that is not known yet.
         to_beat: name and development score of the best baseline; None while they are measured.
         metric: that the study maximises.
+        kinds: of its data.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class LiveTable:
         trials: int = 0,
         to_beat: tuple[str, float] | None = None,
         metric: str = AUC,
+        kinds: Kinds = ANY_KINDS,
     ) -> None:
         self.study = study
         self.trials = trials
         self.to_beat = to_beat
         self.metric = metric
+        self.kinds = kinds
         self.rows: dict[str, dict[str, Any]] = {}
         self.started = time.time()  # who follows a study sets when its driver began
         self.drawn = 0.0
@@ -89,7 +93,7 @@ class LiveTable:
         row = self.rows[trial_id]
         row["status"] = ended.value
         if not console.is_terminal:
-            label, score = metric_label(self.metric), row.get(self.metric)
+            label, score = metric_label(self.metric, self.kinds), row.get(self.metric)
             shown = "no score"
             if score is not None:
                 shown = f"{label} {score:.4f} at epoch {row['chosen']}"
@@ -125,7 +129,7 @@ class LiveTable:
         )
         for column in ("trial", "status"):
             table.add_column(column)
-        for column in ("epoch", metric_label(self.metric), "at"):
+        for column in ("epoch", metric_label(self.metric, self.kinds), "at"):
             table.add_column(column, justify="right")
         table.add_column("encoder")
         for column in ("mask rate", "alpha"):

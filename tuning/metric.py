@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from model.data.kinds import ANY_KINDS, Kinds, in_words_of
 from model.errors import InputError
 from model.evaluation.folds import Fold
 from model.evaluation.metrics.ranked import RankedFold
@@ -30,12 +31,12 @@ def metric_of(runs: Sequence[Any]) -> str:
     return recorded_metric(runs[0].data.tags) if runs else AUC
 
 
-def metric_label(metric: str) -> str:
-    """The metric as tables and sentences show it: "AUC".
+def metric_label(metric: str, kinds: Kinds = ANY_KINDS) -> str:
+    """The metric as tables and sentences show it: "AUC", or "AUC/gene" within each gene.
 
     A record may name one of a package that is gone; it is then shown by its name.
     """
-    return METRICS[metric].label if metric in METRICS else metric
+    return in_words_of(METRICS[metric].label, kinds) if metric in METRICS else metric
 
 
 def metric_beside(metric: str) -> str:

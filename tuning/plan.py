@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 from dataclasses import dataclass
 from typing import Literal
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import as_record
 from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
 from tuning.ending import DEFAULT_METRIC
@@ -66,6 +68,7 @@ class StudyPlan:
             "study": self.name,
             "dataset": self.dataset.name,
             "data_hash": self.dataset.content_hash,
+            "kinds": json.dumps(as_record(self.dataset.kinds), ensure_ascii=False),
             "protocol": self.protocol.name,
             "space": self.space_name,
             "metric": self.metric,

@@ -182,7 +182,7 @@ def _search_and_register(
         resources = _resources(plan, folds, record, status)
         status.stop()
         check_shared(study_storage(plan.name, plan.storage), resources)
-        with LiveTable(plan.name, plan.trials, to_beat, plan.metric) as table:
+        with LiveTable(plan.name, plan.trials, to_beat, plan.metric, plan.dataset.kinds) as table:
             ended_early = search(plan, folds, record, resources, table, progress)
         status.update("waiting until MLflow has the whole record ...")
         status.start()

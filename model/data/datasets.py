@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from model.data.kinds import DEFAULT_KINDS, Kind, Kinds
+from model.data.kinds import DEFAULT_KINDS, TAKEN, Kind, Kinds
 from model.data.names import mend_of_name
 from model.errors import InputError
 
@@ -61,6 +61,12 @@ class AssociationDataset:
                 hint="the two kinds need two names",
             )
         for kind, names in zip(self.kinds, (self.rows, self.columns), strict=True):
+            if kind.key in TAKEN or not kind.key:
+                raise InputError(
+                    f"a kind cannot be called {kind.name!r}",
+                    where=self.name,
+                    hint=f"rankings have columns of names beside {', '.join(TAKEN)}",
+                )
             _check_names(kind.name, names, self.name)
         associations = np.asarray(self.associations)
         _check_shape("associations", associations, (len(self.rows), len(self.columns)), self.name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 _SEPARATORS = re.compile(r"[\W_]+")
 
@@ -44,11 +45,14 @@ class Kind:
         return kind_of(word).key in (self.key, key_of(self.plural))
 
 
+TAKEN = ("probability", "rank", "known", "network_rank")  # columns beside those of the kinds
 Kinds = tuple[Kind, Kind]  # of the rows and of the columns
 
 MIRNA = Kind("miRNA", "miRNAs")
 SMALL_MOLECULE = Kind("small molecule", "small molecules")
 DEFAULT_KINDS: Kinds = (MIRNA, SMALL_MOLECULE)
+# Where no data are at hand.
+ANY_KINDS: Kinds = (Kind("row", "rows"), Kind("column", "columns"))
 _ACRONYM = 3  # letters of the longest word in capitals that is taken for one
 _KNOWN = {
     "mirna": MIRNA,
@@ -56,6 +60,29 @@ _KNOWN = {
     "smallmolecule": SMALL_MOLECULE,
     "sm": SMALL_MOLECULE,
 }
+
+
+def as_record(kinds: Kinds) -> list[dict[str, str]]:
+    """For JSON: ``[{"name": "gene", "plural": "genes"}, ...]``."""
+    return [asdict(kind) for kind in kinds]
+
+
+def of_record(record: str | list[dict[str, str]] | None) -> Kinds:
+    """Of what `as_record` gave, or its text.
+
+    Earlier records name no kinds: all data were of miRNAs and small molecules.
+    """
+    if record is None:
+        return DEFAULT_KINDS
+    first, second = json.loads(record) if isinstance(record, str) else record
+    return Kind(**first), Kind(**second)
+
+
+def in_words_of(text: str, kinds: Kinds) -> str:
+    """The text with ``{row}``, ``{rows}``, ``{column}`` and ``{columns}`` in the data's words."""
+    for side, kind in zip(("row", "column"), kinds, strict=True):
+        text = text.replace(f"{{{side}}}", kind.name).replace(f"{{{side}s}}", kind.plural)
+    return text
 
 
 def key_of(word: str) -> str:

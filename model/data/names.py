@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
 from model.data.kinds import Kinds
+from model.errors import InputError
 
 _COPY_NUMBER = re.compile(r"(-(?:mir|let)-\d+[a-z]*)-\d+$", re.IGNORECASE)
 _ANY_COPY_NUMBER = re.compile(r"((?:^|-)(?:mir|let))-?(\d+[a-z]*)(?:-\d+)?$")
@@ -73,6 +74,29 @@ def mend_of_name(
         return f"did you mean {', '.join(close)}?"
     shown = ", ".join(list(names[side])[:3])
     return f"the {kinds[side].plural} are {shown}{', ...' if len(names[side]) > 3 else ''}"
+
+
+def unknown_name(
+    name: str, kinds: Kinds, names: tuple[Collection[str], Collection[str]], where: str
+) -> InputError:
+    """What to raise for a name of neither side: it is of the side where names come close.
+
+    Args:
+        names: of both sides.
+    """
+    close = [close_names(name, side) for side in names]
+    found = [f"{one} ({kinds[side].name})" for side in (0, 1) for one in close[side]]
+    if found and not all(close):
+        side = 0 if close[0] else 1
+        hint = f"did you mean {', '.join(close[side])}?"
+        return InputError(f"unknown {kinds[side].name} {name!r}", where=where, hint=hint)
+    some = "; ".join(
+        f"the {kind.plural} are {', '.join([*side][:3])}{', ...' if len(side) > 3 else ''}"
+        for kind, side in zip(kinds, names, strict=True)
+    )
+    hint = f"did you mean {', '.join(found)}?" if found else some
+    message = f"{name!r} is neither {kinds[0].one} nor {kinds[1].one}"
+    return InputError(message, where=where, hint=hint)
 
 
 def _precursor_key(name: str) -> str:

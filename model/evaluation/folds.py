@@ -7,13 +7,17 @@ A node pair numbers the nodes rows first: column j is node M + j.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import Kinds, in_words_of
 from model.errors import InputError
 from model.evaluation.metrics.ranked import Balance
+from model.evaluation.protocol_names import earlier_name, todays_name
 from model.evaluation.splits import (
     ASIDE,
     SEALED,
@@ -37,7 +41,8 @@ class Protocol:
     Args:
         name: goes with every score that it produced. A protocol that differs in anything below
             needs another name: the splits follow from it.
-        meaning: what its score means, and does not mean.
+        meaning: what its score means, and does not mean. ``{row}``, ``{rows}``, ``{column}`` and
+            ``{columns}`` in it are the data's words, see `in_words_of`.
         folds: number of development folds.
         sealed_fraction: fraction of the associations set apart before the folds are made; only
             the confirmation step may open them.
@@ -45,10 +50,10 @@ class Protocol:
             the folds hold out all of them, each its share.
         split_by: what goes into one part as a whole: an association, everything of a row,
             everything of a column, or everything of the one ``node``.
-        grouping: which names are near-copies and share a part: precursors of one mature miRNA
-            ("precursors"; "mature" where they are spelt plainly), none, or (name, group) pairs of
-            your own. With ``split_by`` "association" it is the
-            associations of such twins with the same column that stay together.
+        grouping: which names are near-copies and share a part: precursors of one mature miRNA, on
+            whichever side they are ("precursors"; "mature": rows alone, spelt plainly), none, or
+            (name, group) pairs of your own. With ``split_by`` "association" it is the associations
+            of such twins with the same other thing that stay together.
         ranked_against: every unknown pair of a row and a column; those of the held-out nodes only;
             or as many random node pairs as there are held-out associations.
         balance: "1:1" or "as is": the weight of associations to other pairs in all metrics but
@@ -78,6 +83,28 @@ class Protocol:
             )
         if not 0 <= self.sealed_fraction + (self.held_out_fraction or 0) < 1:
             raise ValueError("sealed_fraction and held_out_fraction leave nothing to train on")
+
+    def in_words_of(self, kinds: Kinds) -> Protocol:
+        """With a meaning that calls rows and columns what the data call them."""
+        return replace(self, meaning=in_words_of(self.meaning, kinds))
+
+    @classmethod
+    def of_record(cls, values: Mapping[str, Any]) -> Protocol:
+        """The protocol of a record, whose words may be those of an earlier version.
+
+        Args:
+            values: what `dataclasses.asdict` gave, through JSON.
+        """
+        grouping, split_by = values["grouping"], values["split_by"]
+        if not isinstance(grouping, str):
+            grouping = tuple((name, group) for name, group in grouping)
+        sides = {"mirna": "row", "small molecule": "column"}
+        today = {
+            "name": todays_name(values["name"]),
+            "grouping": grouping,
+            "split_by": sides.get(split_by, split_by),
+        }
+        return cls(**{**values, **today})
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +181,7 @@ def _partition(
     dataset: AssociationDataset, protocol: Protocol, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
     """Part of each association (see `model/evaluation/splits.py`), its group, and the generator."""
-    key = f"{dataset.content_hash}/{protocol.name}/{seed}"
+    key = f"{dataset.content_hash}/{earlier_name(protocol.name)}/{seed}"
     rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
     groups = association_groups(dataset, protocol.split_by, protocol.grouping)
     if protocol.node is not None:

@@ -34,6 +34,7 @@ from model.data.readers import read_bytes
 from model.errors import InputError
 from model.evaluation.folds import Fold, Protocol, development_folds
 from model.evaluation.metrics.ranked import Balance
+from model.evaluation.protocol_names import todays_name
 
 Pair = tuple[str, str]
 _LISTS = ("train", "train_groups", "held_out", "ranked_against")
@@ -68,10 +69,12 @@ class FoldsFile(Config):
     @classmethod
     def _in_the_words_of_today(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("format") == "mmatune folds 1":
-            today = {"mirnas": "rows", "small_molecules": "columns"}
-            values = {today.get(key, key): value for key, value in values.items()}
+            fields = {"mirnas": "rows", "small_molecules": "columns"}
+            values = {fields.get(key, key): value for key, value in values.items()}
             kinds = [kind.name for kind in DEFAULT_KINDS]
-            return values | {"format": "mmatune folds 2", "kinds": kinds}
+            protocol = todays_name(str(values.get("protocol")))
+            today = {"format": "mmatune folds 2", "kinds": kinds, "protocol": protocol}
+            return values | today
         return values
 
     @model_validator(mode="after")
@@ -111,7 +114,7 @@ class FoldsFile(Config):
             dataset=dataset.name,
             data_hash=dataset.content_hash,
             protocol=protocol.name,
-            meaning=protocol.meaning,
+            meaning=protocol.in_words_of(dataset.kinds).meaning,
             seed=seed,
             balance=protocol.balance,
             kinds=(dataset.kinds[0].name, dataset.kinds[1].name),

@@ -18,8 +18,10 @@ _MARK = "+groups-"  # in the name of a protocol with groups of a file
 
 
 def chosen_protocol(name: str, groups: Path | None, dataset: AssociationDataset) -> Protocol:
-    """The protocol of a name, with the groups of a file where one is given; see `with_groups`."""
-    protocol = find_protocol(name)
+    """The protocol of a name, with the groups of a file where one is given, see `with_groups`,
+    in the data's words.
+    """
+    protocol = find_protocol(name).in_words_of(dataset.kinds)
     return protocol if groups is None else with_groups(protocol, groups, dataset)
 
 
@@ -35,8 +37,8 @@ def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> 
     not comparable. A name that the file leaves out is a group by itself.
 
     Args:
-        path: `.csv` or `.tsv` with the header ``name,group``; a name is a miRNA or a small
-            molecule of the data set.
+        path: `.csv` or `.tsv` with the header ``name,group``; a name is one of
+            either side of the data set.
 
     Raises:
         InputError: the protocol groups nothing, or the file is not as it should be; it names file,
@@ -46,7 +48,7 @@ def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> 
         raise InputError(
             f"the protocol {protocol.name!r} groups nothing",
             where="--groups",
-            hint="use it with honest, cold-mirna, cold-small-molecule or a case study",
+            hint="use it with honest, cold-rows, cold-columns or a case study",
         )
     table = read_table(path, "\t" if path.suffix == ".tsv" else ",")
     pairs = tuple(sorted(_pairs(table, dataset).items()))
@@ -55,7 +57,7 @@ def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> 
         protocol,
         name=f"{protocol.name}{_MARK}{digest[:8]}",
         meaning=f"{protocol.meaning} Twins are here the members of a group in a file of the user's"
-        " own, not precursors of one mature miRNA.",
+        " own, not those that names show.",
         grouping=pairs,
     )
 
@@ -82,7 +84,7 @@ def _pairs(table: Table, dataset: AssociationDataset) -> dict[str, str]:
             raise InputError(
                 f"{name!r} {known}",
                 where=place(table.path, row=line, column=1),
-                hint="each miRNA or small molecule at most once, spelt as in the data set",
+                hint="each name at most once, spelt as in the data set",
             )
         groups[name] = group
     return groups

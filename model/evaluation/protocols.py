@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from model.errors import InputError
 from model.evaluation.folds import Fold, Protocol, development_folds, development_pairs, sealed_fold
+from model.evaluation.protocol_names import todays_name
 from model.evaluation.splits import to_node_pairs
 from model.table import Table
 
 __all__ = [
     "CASE_STUDY",
-    "COLD_MIRNA",
-    "COLD_SMALL_MOLECULE",
+    "COLD_COLUMNS",
+    "COLD_ROWS",
     "DAESTB",
     "HONEST",
     "PAPER",
@@ -38,24 +39,25 @@ __all__ = [
 
 HONEST = Protocol(
     name="honest",
-    meaning="How well held-out associations rank among all unknown miRNA-small molecule pairs."
-    " Twins of one mature miRNA never cross folds. Both sides have been seen in training: it says"
-    " nothing about a new miRNA or a new small molecule.",
+    meaning="How well held-out associations rank among all unknown pairs of a {row} and a"
+    " {column}. Twins, which are near-copies by their names or by groups of the user's own, never"
+    " cross folds. Both sides have been seen in training: it says nothing about new {rows} or new"
+    " {columns}.",
     sealed_fraction=0.1,
     grouping="precursors",
 )
 RANDOM = Protocol(
     name="random",
-    meaning="As `honest`, but precursors of one mature miRNA may be on both sides, so part of the"
-    " held-out associations is a copy of a training one, and nothing is sealed: every association"
+    meaning="As `honest`, but twins may be on both sides of a split, so part of the held-out"
+    " associations is a copy of a training one, and nothing is sealed: every association"
     " takes part, as in the literature. The score flatters every model that can copy, and a"
     " confirmation under it rests on fresh splits alone.",
 )
 PAPER = Protocol(
     name="paper",
     meaning="The publication's measure: held-out associations against as many pairs drawn from all"
-    " node pairs. Most of those are two miRNAs and could never be associated, so the score is far"
-    " higher than a user of the ranking would see.",
+    " node pairs. Most of those are two {rows} or two {columns} and could never be associated, so"
+    " the score is far higher than a user of the ranking would see.",
     ranked_against="node pairs",
 )
 PAPER_10_FOLD = Protocol(
@@ -86,23 +88,23 @@ DAESTB = Protocol(
     " both sides.",
     balance="as is",
 )
-COLD_MIRNA = Protocol(
-    name="cold-mirna",
-    meaning="A new miRNA: held-out miRNAs, twins included, have no training association at all,"
-    " only their similarities. Ranked against their own unknown pairs only: among all, a model"
-    " would gain or lose by how it scores new miRNAs as such. Small molecules have been seen, and"
-    " most of the score is which of them are popular: compare with the additive degree.",
+COLD_ROWS = Protocol(
+    name="cold-rows",
+    meaning="New {rows}: held-out ones, twins included, have no training association at all, only"
+    " their similarities. Ranked against their own unknown pairs only: among all, a model would"
+    " gain or lose by how it scores new {rows} as such. The {columns} have been seen, and most of"
+    " the score is which of them are popular: compare with the additive degree.",
     sealed_fraction=0.1,
     split_by="row",
     grouping="precursors",
     ranked_against="unknown pairs of held-out nodes",
 )
-COLD_SMALL_MOLECULE = Protocol(
-    name="cold-small-molecule",
-    meaning="A new small molecule: held-out ones have no training association at all, only their"
-    " similarities. Ranked against their own unknown pairs only: among all, a model would gain or"
-    " lose by how it scores new molecules as such. miRNAs have been seen. Few molecules hold most"
-    " associations, so folds differ widely in size and score: see the spread.",
+COLD_COLUMNS = Protocol(
+    name="cold-columns",
+    meaning="New {columns}: held-out ones, twins included, have no training association at all,"
+    " only their similarities. Ranked against their own unknown pairs only: among all, a model"
+    " would gain or lose by how it scores new {columns} as such. The {rows} have been seen. Where"
+    " few {columns} hold most associations, folds differ widely in size and score: see the spread.",
     sealed_fraction=0.1,
     split_by="column",
     grouping="precursors",
@@ -120,8 +122,8 @@ PROTOCOLS: Table[Protocol] = Table(
             PAPER_10_FOLD,
             PAPER_80_10_10,
             DAESTB,
-            COLD_MIRNA,
-            COLD_SMALL_MOLECULE,
+            COLD_ROWS,
+            COLD_COLUMNS,
         )
     },
 )
@@ -129,12 +131,12 @@ CASE_STUDY = "case-study"
 
 
 def case_study(node: str) -> Protocol:
-    """The protocol of one miRNA or small molecule, by its name."""
+    """The protocol of one thing of either side, by its name."""
     return Protocol(
         name=f"{CASE_STUDY}:{node}",
         meaning=f"All associations of {node} are removed, and ranked among its unknown pairs by a"
-        " model that has never seen one of them; those of its twins, if it is a miRNA, are neither"
-        " trained on nor ranked. One node is an anecdote: the score says nothing about another, and"
+        " model that has never seen one of them; those of its twins are neither trained on nor"
+        " ranked. One node is an anecdote: the score says nothing about another, and"
         " has no spread.",
         folds=1,
         split_by="node",
@@ -145,11 +147,12 @@ def case_study(node: str) -> Protocol:
 
 
 def protocol(name: str) -> Protocol:
-    """Look a protocol up; ``case-study:NAME`` is that of a node.
+    """Look a protocol up; ``case-study:NAME`` is that of a node, earlier names are understood.
 
     Raises:
         InputError: there is no such protocol; it lists the names.
     """
+    name = todays_name(name)
     kind, _, node = name.partition(":")
     if kind == CASE_STUDY and node:
         return case_study(node)

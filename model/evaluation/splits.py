@@ -8,20 +8,20 @@ A node pair numbers the nodes rows first: column j is node M + j.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from model.data.datasets import AssociationDataset
-from model.data.names import mature_name, precursor_labels
+from model.data.names import mature_name, precursor_labels, unknown_name
 from model.errors import InputError
 
 SplitBy = Literal["association", "row", "column", "node"]
 RankedAgainst = Literal["unknown pairs", "unknown pairs of held-out nodes", "node pairs"]
 # Groups of a user's own are (name, group) pairs; a name that is not there is a group by itself.
-# "mature" is the rule of studies before 0.2.0, which knows plainly spelt names only: their sealed
-# parts follow from it.
+# "mature" is the rule of studies before 0.2.0, which knows plainly spelt names of rows only: their
+# sealed parts follow from it.
 Grouping = Literal["precursors", "mature", "none"] | tuple[tuple[str, str], ...]
 
 # What the number of a part means, besides k >= 0: held out by fold k.
@@ -48,10 +48,7 @@ def association_groups(
     pairs = dataset.association_pairs
     if split_by in ("association", "node") and grouping == "none":
         return np.arange(len(pairs))
-    rows = _labels(dataset.rows, grouping)
-    # Precursors are a matter of rows; groups of a user's own may hold columns too.
-    of_rows = grouping in ("precursors", "mature")
-    columns = _labels(dataset.columns, "none" if of_rows else grouping)
+    rows, columns = (_labels(dataset, side, grouping) for side in (0, 1))
     # Not the column's label: published splits follow from the order of these keys.
     first_with: dict[str, int] = {}
     first = [first_with.setdefault(label, column) for column, label in enumerate(columns)]
@@ -64,11 +61,13 @@ def association_groups(
     return np.unique(keys, return_inverse=True)[1]
 
 
-def _labels(names: Sequence[str], grouping: Grouping) -> list[str]:
+def _labels(dataset: AssociationDataset, side: int, grouping: Grouping) -> list[str]:
+    """A label for each thing of a side, equal for those that are twins."""
+    names = (dataset.rows, dataset.columns)[side]
     if grouping == "precursors":
         return precursor_labels(names)
-    if grouping == "mature":
-        return [mature_name(name) for name in names]
+    if grouping == "mature":  # a rule for rows alone
+        return list(names) if side else [mature_name(name) for name in names]
     own: Mapping[str, str] = {} if grouping == "none" else dict(grouping)
     # The prefix keeps a group apart from a lone name that happens to be spelt the same.
     return [f"group {own[name]}" if name in own else name for name in names]
@@ -116,11 +115,8 @@ def single_out(dataset: AssociationDataset, name: str, grouping: Grouping) -> np
         InputError: there is no such node, the name is one of either side, or it has no association.
     """
     side = side_of(dataset, name)
-    names = (dataset.rows, dataset.columns)[side]
-    # A column has no precursors, though it may be spelt as one.
-    of_rows = grouping in ("precursors", "mature")
-    labels = _labels(names, "none" if side == 1 and of_rows else grouping)
-    node = names.index(name)
+    labels = _labels(dataset, side, grouping)
+    node = (dataset.rows, dataset.columns)[side].index(name)
     nodes = dataset.association_pairs[:, side]
     if node not in nodes:
         raise InputError(
@@ -149,10 +145,7 @@ def side_of(dataset: AssociationDataset, name: str) -> int:
         )
     if sides:
         return sides[0]
-    # For the hint with the names that come close, on the side it looks like.
-    if "mir-" in name.lower() or "let-" in name.lower():
-        return dataset.row_index(name)
-    return dataset.column_index(name)
+    raise unknown_name(name, dataset.kinds, (dataset.rows, dataset.columns), dataset.name)
 
 
 def unknown_pairs(dataset: AssociationDataset, of_nodes: np.ndarray | None = None) -> np.ndarray:

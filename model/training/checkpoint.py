@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import Kinds, as_record, of_record
 from model.data.similarities import Similarities
 from model.errors import InputError
 from model.evaluation.calibration import Calibration
@@ -27,8 +29,17 @@ from model.network.autoencoder import Configuration
 from model.training.final import FinalModel
 from model.training.replicas import Replicas
 
+Value = TypeVar("Value")
+
 CHECKPOINT = "checkpoint.safetensors"
-_PAIRS, _ROW, _COLUMN = "train_pairs", "similarity.mirna", "similarity.small_molecule"
+_FORMAT, _EARLIER = "mmatune final model 2", "mmatune final model 1"
+_PAIRS, _ROW, _COLUMN = "train_pairs", "similarity.row", "similarity.column"
+_TODAY = {  # of what earlier files call otherwise
+    "similarity.mirna": _ROW,
+    "similarity.small_molecule": _COLUMN,
+    "mirnas": "rows",
+    "small_molecules": "columns",
+}
 _STATE = "state."
 
 
@@ -40,6 +51,7 @@ class TrainedModel:
         replicas: the model, after its full budget; `Replicas.train` goes on with it.
         rows: M names, in the order of the rows of every matrix.
         columns: S names, in the order of the columns.
+        kinds: what rows and columns are called.
         dataset: name of the data set.
         data_hash: of the whole data set, the sealed part included, which is not in the file.
         train_pairs: (T, 2), (row index, column index) it was trained on.
@@ -49,6 +61,7 @@ class TrainedModel:
     replicas: Replicas
     rows: tuple[str, ...]
     columns: tuple[str, ...]
+    kinds: Kinds
     dataset: str
     data_hash: str
     train_pairs: np.ndarray
@@ -76,12 +89,13 @@ def checkpoint(final: FinalModel, dataset: AssociationDataset) -> bytes:
             model was trained on are kept.
     """
     metadata = {
-        "format": "mmatune final model 1",
+        "format": _FORMAT,
         "configuration": json.dumps(final.config.dotted()),
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
-        "mirnas": json.dumps(dataset.rows),
-        "small_molecules": json.dumps(dataset.columns),
+        "kinds": json.dumps(as_record(dataset.kinds)),
+        "rows": json.dumps(dataset.rows),
+        "columns": json.dumps(dataset.columns),
         "seed": str(final.seed),
         "epoch": str(final.config.training.epochs),
         "calibration": json.dumps(asdict(final.calibration)),
@@ -101,11 +115,11 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> TrainedModel:
     """
     try:
         with safe_open(Path(path), framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            about = _renamed(file.metadata() or {})
+            tensors = _renamed({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot be read: {error}", where=str(path)) from error
-    if about.get("format") != "mmatune final model 1":
+    if about.get("format") not in (_FORMAT, _EARLIER):
         raise InputError(
             "it is no final model of this version",
             where=str(path),
@@ -127,10 +141,15 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> TrainedModel:
     replicas.trainer.load_state(state, int(about["epoch"]))
     return TrainedModel(
         replicas=replicas,
-        rows=tuple(json.loads(about["mirnas"])),
-        columns=tuple(json.loads(about["small_molecules"])),
+        rows=tuple(json.loads(about["rows"])),
+        columns=tuple(json.loads(about["columns"])),
+        kinds=of_record(about.get("kinds")),
         dataset=about["dataset"],
         data_hash=about["data_hash"],
         train_pairs=train_pairs,
         calibration=TypeAdapter(Calibration).validate_json(about["calibration"]),
     )
+
+
+def _renamed(named: dict[str, Value]) -> dict[str, Value]:
+    return {_TODAY.get(name, name): value for name, value in named.items()}

@@ -11,12 +11,12 @@ import pytest
 
 from model.baselines.registry import BASELINES
 from model.data.datasets import AssociationDataset
-from model.evaluation.protocols import COLD_MIRNA, HONEST, Fold, Protocol, development_folds
+from model.evaluation.protocols import COLD_ROWS, HONEST, Fold, Protocol, development_folds
 from tests.contracts.leaks import flipped
 from tests.contracts.networks import tiny_network
 
 # Under the second, whole miRNAs have no training association.
-UNDER = pytest.mark.parametrize("protocol", [HONEST, COLD_MIRNA], ids=lambda one: one.name)
+UNDER = pytest.mark.parametrize("protocol", [HONEST, COLD_ROWS], ids=lambda one: one.name)
 
 
 class BaselineContract:

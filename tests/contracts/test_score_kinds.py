@@ -119,7 +119,7 @@ def test_a_fault_of_a_baseline_is_found(
     fault: Callable[..., np.ndarray], check: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, BASELINES, "faulty", fault)
-    arguments = {"protocol": PROTOCOLS["cold-mirna"]} if check in _UNDER_PROTOCOLS else {}
+    arguments = {"protocol": PROTOCOLS["cold-rows"]} if check in _UNDER_PROTOCOLS else {}
     with pytest.raises(AssertionError):
         getattr(BaselineContract(), check)("faulty", **arguments)
 
@@ -199,4 +199,4 @@ def test_faults_of_a_protocol_are_found(monkeypatch: pytest.MonkeyPatch) -> None
         with pytest.raises(AssertionError):
             check("honest")
     with pytest.raises(AssertionError):
-        contract.test_a_cold_node_has_no_training_association("cold-mirna")
+        contract.test_a_cold_node_has_no_training_association("cold-rows")

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -236,7 +237,7 @@ _WORDS = (
         "--time-budget",
         "--set",
         "--gpus-per-trial",
-        "--mirna",
+        "--for",
         "--data",
         "--out",
         "-1",
@@ -322,7 +323,8 @@ def _scorer() -> Any:
     scorer, small = PairScorer(), _small()
     scorer.probability_MS = np.random.default_rng(0).random(small.associations.shape)
     scorer.known_MS = small.associations > 0
-    scorer.mirnas, scorer.small_molecules = pd.Index(small.rows), pd.Index(small.columns)
+    scorer.kinds = [{**asdict(kind), "key": kind.key} for kind in small.kinds]
+    scorer.rows, scorer.columns = pd.Index(small.rows), pd.Index(small.columns)
     scorer._unknown_ascending_U = np.sort(scorer.probability_MS[~scorer.known_MS])
     return scorer
 

@@ -262,7 +262,7 @@ def test_the_registered_model_brings_the_training_checkpoint(result: StudyResult
     assert read.config.training.epochs == _best(result)["epoch"]
     torch.set_num_threads(1)  # as the worker that trained it
     scorer = load(found).unwrap_python_model()
-    assert read.rows == tuple(scorer.mirnas)
+    assert read.rows == tuple(scorer.rows)
     assert np.array_equal(read.probabilities().astype(np.float32), scorer.probability_MS)
 
 

@@ -101,7 +101,7 @@ def _show(result: Confirmation) -> None:
 
 
 def _optimism_lines(result: Confirmation) -> Iterator[str]:
-    found, label = result.optimism, metric_label(result.plan.study.metric)
+    found, label = result.optimism, _label(result, result.plan.study.metric)
     if found is None:
         return
     yield (
@@ -127,8 +127,8 @@ def _chosen_line(result: Confirmation) -> str:
     chosen = next(row for row in result.rows if row["name"] == verdict.chosen)
     metric = result.plan.study.metric
     beside = metric_beside(metric)
-    scores = f"{_named(metric)} {_confirmed(chosen, metric)}"
-    line = f"  on fresh splits: {scores}, {_named(beside)} {_beside(chosen, beside)}"
+    scores = f"{_named(result, metric)} {_confirmed(chosen, metric)}"
+    line = f"  on fresh splits: {scores}, {_named(result, beside)} {_beside(chosen, beside)}"
     compared = {one.name: one for one in verdict.chosen_comparisons}
     baseline = next(
         (
@@ -141,7 +141,7 @@ def _chosen_line(result: Confirmation) -> str:
     if baseline is None:
         return f"{line}."
     difference, p = compared[baseline].difference, compared[baseline].p_holm
-    compared_with = f"{difference:+.4f} {metric_label(metric)} to {baseline}"
+    compared_with = f"{difference:+.4f} {_label(result, metric)} to {baseline}"
     return f"{line}; {compared_with}, the best baseline (paired, p {p:.2g})."
 
 
@@ -172,7 +172,7 @@ def _show_sealed(result: Confirmation) -> None:
         ("difference, paired", sealed.difference, "+.4f"),
     ):
         shown = ", ".join(
-            f"{metric_label(metric)} {one.value:{form}} ({one.low:{form}} to {one.high:{form}})"
+            f"{_label(result, metric)} {one.value:{form}} ({one.low:{form}} to {one.high:{form}})"
             for metric, one in scores.items()
         )
         console.print(f"  {name}: {shown}")
@@ -189,7 +189,8 @@ def _table(result: Confirmation) -> Table:
     # Times and optimism are said below, and are in the JSON: a terminal has 80 columns.
     metric = plan.study.metric
     beside = metric_beside(metric)
-    for column in (f"{metric_label(metric)} ± se", f"{metric_label(beside)} ± se", "to best", "p"):
+    scores = (f"{_label(result, one)} ± se" for one in (metric, beside))
+    for column in (*scores, "to best", "p"):
         table.add_column(column, justify="right", no_wrap=True)
     comparisons = {one.name: one for one in result.verdict.comparisons}
     for row in result.rows:
@@ -205,9 +206,13 @@ def _table(result: Confirmation) -> Table:
     return table
 
 
-def _named(metric: str) -> str:
+def _label(result: Confirmation, metric: str) -> str:
+    return metric_label(metric, result.plan.study.dataset.kinds)
+
+
+def _named(result: Confirmation, metric: str) -> str:
     """AP depends on how many unknown pairs there are for an association, so it says how many."""
-    return f"{metric_label(metric)} (1:1)" if metric == AP else metric_label(metric)
+    return f"{_label(result, metric)}{' (1:1)' if metric == AP else ''}"
 
 
 def _confirmed(row: dict[str, Any], metric: str) -> str:

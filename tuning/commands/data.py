@@ -17,7 +17,7 @@ from model.data.datasets import AssociationDataset
 from model.data.download import download as fetch
 from model.data.finding import warn_of
 from model.data.importing.public_sets import PUBLIC
-from model.data.kinds import DEFAULT_KINDS, kind_of
+from model.data.kinds import DEFAULT_KINDS, Kinds, as_record, kind_of, of_record
 from model.data.names import twin_groups
 from model.data.synthetic import demo
 from model.data.upstream import PUBLISHED, missing_files
@@ -42,7 +42,6 @@ DataDirOption = Annotated[
     ),
 ]
 _TOP = 8
-_COUNTS = ("mirnas", "small_molecules", "associations")
 
 
 @app.command("list")
@@ -56,7 +55,7 @@ def list_(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     rows: list[dict[str, Any]] = [
         {
             "name": generated.name,
-            **_sizes(generated),
+            **_sizes_of(generated),
             "present": True,
             "missing": [],
             "folder": None,
@@ -67,22 +66,20 @@ def list_(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
         rows.append(
             {
                 "name": published.name,
-                **dict(zip(_COUNTS, published.size, strict=True)),
+                **_sizes(DEFAULT_KINDS, *published.size),
                 "present": not missing,
                 "missing": missing,
                 "folder": str(folder / published.name),
             }
         )
     for row in rows:
-        row["kinds"] = [kind.name for kind in DEFAULT_KINDS]
-        row["rows"], row["columns"] = row["mirnas"], row["small_molecules"]
         row["about"] = ""
     for public in PUBLIC.values():
+        kinds = kind_of(public.kinds[0]), kind_of(public.kinds[1])
         rows.append(
             {
                 "name": public.name,
-                "kinds": list(public.kinds),
-                **dict(zip(("rows", "columns", "associations"), public.size, strict=True)),
+                **_sizes(kinds, *public.size),
                 "present": is_here(public, folder),
                 "missing": [],
                 "folder": str(folder / public.name),
@@ -94,10 +91,8 @@ def list_(data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
         return print_json(rows)
     table = Table(Column("name", no_wrap=True), "rows", "columns", "associations", "here")
     for row in rows:
-        counts = (
-            kind_of(kind).counted(row[key])
-            for kind, key in zip(row["kinds"], ("rows", "columns"), strict=True)
-        )
+        sides = zip(of_record(row["kinds"]), (row["rows"], row["columns"]), strict=True)
+        counts = (kind.counted(count) for kind, count in sides)
         table.add_row(row["name"], *counts, str(row["associations"]), _presence(row))
     console.print(table)
     if absent := [row["name"] for row in rows if not row["present"]]:
@@ -125,9 +120,10 @@ def show(
     if as_json:
         return print_json(summary)
     console.print(_summary_table(summary))
-    for title, key in (("small molecules", "top_small_molecules"), ("miRNAs", "top_mirnas")):
+    for side in reversed(summary["sides"]):
+        title = escape(side["plural"])
         table = Table(title, "associations", title=f"highest degrees of {title}")
-        for row in summary[key]:
+        for row in side["top"]:
             table.add_row(row["name"], str(row["associations"]))
         console.print(table)
 
@@ -174,7 +170,7 @@ def check(
     if as_json:
         extra = {"warnings": told, "unusable_protocols": unusable}
         return print_json({"ok": True, **summary, **extra})
-    usable = ", ".join(name for name in PROTOCOLS if name not in unusable)
+    usable = ", ".join(_shown(name, dataset) for name in PROTOCOLS if name not in unusable)
     console.print(f"[green]ok[/]: every check passed; protocols that can be used: {usable}")
 
 
@@ -273,9 +269,24 @@ def _data_dir(given: Path | None) -> Path:
     return given.expanduser() if given else home() / "data"
 
 
-def _sizes(dataset: AssociationDataset) -> dict[str, int]:
-    counts = (len(dataset.rows), len(dataset.columns), len(dataset.association_pairs))
-    return dict(zip(_COUNTS, counts, strict=True))
+def _sizes(kinds: Kinds, rows: int, columns: int, associations: int) -> dict[str, Any]:
+    return {
+        "kinds": as_record(kinds),
+        "rows": rows,
+        "columns": columns,
+        "associations": associations,
+    }
+
+
+def _sizes_of(dataset: AssociationDataset) -> dict[str, Any]:
+    counts = len(dataset.rows), len(dataset.columns), len(dataset.association_pairs)
+    return _sizes(dataset.kinds, *counts)
+
+
+def _shown(protocol: str, dataset: AssociationDataset) -> str:
+    """A protocol's name, with the data's words where it is about one side."""
+    side = {"row": 0, "column": 1}.get(PROTOCOLS[protocol].split_by)
+    return protocol if side is None else f"{protocol} (new {dataset.kinds[side].plural})"
 
 
 def _presence(row: dict[str, Any]) -> str:
@@ -285,51 +296,53 @@ def _presence(row: dict[str, Any]) -> str:
 
 
 def _summary(dataset: AssociationDataset) -> dict[str, Any]:
-    mirna_degrees = dataset.associations.sum(axis=1, dtype=np.int64)
-    small_molecule_degrees = dataset.associations.sum(axis=0, dtype=np.int64)
-    groups = twin_groups(dataset.rows)
     return {
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
-        **_sizes(dataset),
+        **_sizes_of(dataset),
         "density": float(dataset.associations.mean()),
-        "mirnas_without_association": int((mirna_degrees == 0).sum()),
-        "mirnas_with_one_association": int((mirna_degrees == 1).sum()),
-        "small_molecules_without_association": int((small_molecule_degrees == 0).sum()),
-        "top_small_molecules": _top(dataset.columns, small_molecule_degrees),
-        "top_mirnas": _top(dataset.rows, mirna_degrees),
-        "twin_groups": len(groups),
-        "twin_mirnas": sum(len(group) for group in groups),
+        "sides": [_side(dataset, side) for side in (0, 1)],
     }
 
 
-def _top(names: tuple[str, ...], degrees: np.ndarray) -> list[dict[str, Any]]:
+def _side(dataset: AssociationDataset, side: int) -> dict[str, Any]:
+    kind, names, _ = dataset.sides[side]
+    degrees = dataset.associations.sum(axis=1 - side, dtype=np.int64)
     order = np.argsort(-degrees, kind="stable")[:_TOP]
-    return [{"name": names[row], "associations": int(degrees[row])} for row in order]
+    twins = twin_groups(names)
+    return {
+        "kind": kind.name,
+        "plural": kind.plural,
+        "count": len(names),
+        "without_association": int((degrees == 0).sum()),
+        "with_one_association": int((degrees == 1).sum()),
+        "top": [{"name": names[row], "associations": int(degrees[row])} for row in order],
+        "twin_groups": len(twins),
+        "twins": sum(len(group) for group in twins),
+    }
 
 
 def _summary_table(summary: dict[str, Any]) -> Table:
-    held = sum(row["associations"] for row in summary["top_small_molecules"])
     table = Table(show_header=False)
     table.add_column()
     table.add_column(overflow="fold")
-    for label, text in (
-        ("data set", summary["dataset"]),
-        ("miRNAs", f"{summary['mirnas']}"),
-        ("  without an association", f"{summary['mirnas_without_association']}"),
-        ("  with one", f"{summary['mirnas_with_one_association']}"),
-        ("  twins", f"{summary['twin_mirnas']} in {summary['twin_groups']} groups"),
-        ("small molecules", f"{summary['small_molecules']}"),
-        ("  without an association", f"{summary['small_molecules_without_association']}"),
-        (
-            "associations",
-            f"{summary['associations']}, {summary['density']:.1%} of all pairs",
-        ),
-        (
-            f"  held by the top {len(summary['top_small_molecules'])} small molecules",
-            f"{held / summary['associations']:.0%}",
-        ),
-        ("content hash", summary["data_hash"]),
-    ):
-        table.add_row(label, text)
+    rows = [("data set", summary["dataset"])]
+    for side in summary["sides"]:
+        rows += [
+            (side["plural"], str(side["count"])),
+            ("  without an association", str(side["without_association"])),
+            ("  with one", str(side["with_one_association"])),
+        ]
+        if side["twins"]:
+            # Their names look like it, whatever the data call them.
+            twins = f"{side['twins']} precursors of {side['twin_groups']} mature miRNAs, by name"
+            rows.append(("  twins", twins))
+    associations = summary["associations"]
+    rows.append(("associations", f"{associations}, {summary['density']:.1%} of all pairs"))
+    for side in summary["sides"]:
+        held = sum(row["associations"] for row in side["top"]) / associations
+        rows.append((f"  held by the top {len(side['top'])} {side['plural']}", f"{held:.0%}"))
+    rows.append(("content hash", summary["data_hash"]))
+    for label, text in rows:
+        table.add_row(escape(label), escape(text))
     return table

@@ -27,9 +27,12 @@ def protocols(as_json: JsonOption = False) -> None:
     """
     from dataclasses import asdict
 
+    from model.data.kinds import ANY_KINDS
     from model.evaluation.protocols import PROTOCOLS, case_study
 
-    known = [*PROTOCOLS.values(), case_study("NAME")]
+    known = [
+        protocol.in_words_of(ANY_KINDS) for protocol in (*PROTOCOLS.values(), case_study("NAME"))
+    ]
     if as_json:
         return print_json([asdict(protocol) for protocol in known])
     for protocol in known:

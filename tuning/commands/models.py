@@ -69,6 +69,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from model.data.kinds import of_record
     from tuning.metric import metric_label
 
     table = Table(title="registered models")
@@ -86,8 +87,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             escape(", ".join(row["aliases"])),
             escape(row["study"] or "-"),
             escape(row["protocol"] or "-"),
-            _score(metric_label(row["metric"]), row["development"]),
-            _score(metric_label(row["metric"]), row["confirmed"])
+            _score(metric_label(row["metric"], of_record(row["kinds"])), row["development"]),
+            _score(metric_label(row["metric"], of_record(row["kinds"])), row["confirmed"])
             if row["measured_version"] is None
             else f"see version {row['measured_version']}",
         )

@@ -39,6 +39,7 @@ def finish(result: StudyResult, dataset: str, data_dir: Path | None, *, as_json:
 
 
 def _document(result: StudyResult) -> dict[str, Any]:
+    from model.data.kinds import as_record
     from tuning.record.driver_lock import spool_folder
     from tuning.record.events import refused
 
@@ -47,6 +48,7 @@ def _document(result: StudyResult) -> dict[str, Any]:
         "study": plan.name,
         "dataset": plan.dataset.name,
         "data_hash": plan.dataset.content_hash,
+        "kinds": as_record(plan.dataset.kinds),
         "protocol": plan.protocol.name,
         "metric": plan.metric,
         "experiment_id": result.experiment_id,
@@ -100,9 +102,11 @@ def show(
     if result.registration:
         own = where if dataset in NAMES else ["--data", dataset]
         first = plan.dataset.columns[0]
+        is_on_both = first in plan.dataset.rows
+        side = ["--side", plan.dataset.kinds[1].name] if is_on_both else []
         # The name alone is the champion, which may be another version.
         reference = model.model if model.is_champion else f"{model.model}/{model.version}"
-        predict = ["mmatune", "predict", reference, "--small-molecule", first]
+        predict = ["mmatune", "predict", reference, "--for", first, *side]
         for start, words in (("Next:", ["mmatune", "confirm", plan.name, *own]), ("", predict)):
             console.print(f"{start:6} {shlex.join(words)}", markup=False, soft_wrap=True)
 

@@ -65,6 +65,8 @@ def pull(
                 folder.replace(to)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", where=str(to)) from error
+    signature = mlflow.models.Model.load(str(to)).signature
+    columns = signature.inputs.input_names() if signature else []
     files = sorted(str(file.relative_to(to)) for file in to.rglob("*") if file.is_file())
     if as_json:
         print_json(
@@ -84,6 +86,6 @@ def pull(
         f"  pip install -r {to / 'requirements.txt'}",
         f"  python -c \"import mlflow, pandas; print(mlflow.pyfunc.load_model('{to}')"
         ".predict(pandas.read_csv('pairs.csv')))\"",
-        "pairs.csv has the columns mirna and small_molecule.",
+        f"pairs.csv has the columns {' and '.join(columns)}.",
     ):
         console.print(line, markup=False, soft_wrap=True)

@@ -12,9 +12,10 @@ def show_scores(document: dict[str, Any]) -> None:
 
     Args:
         document: the one of `mmatune tune --json`, or at least its ``study``, ``dataset``,
-            ``protocol``, ``metric``, ``rows`` and ``fidelity``; one of a version before 0.2.0 has
-            no ``metric``.
+            ``kinds``, ``protocol``, ``metric``, ``rows`` and ``fidelity``; one of a version before
+            0.2.0 has neither ``kinds`` nor ``metric``.
     """
+    from model.data.kinds import of_record
     from tuning.metric import AUC
     from tuning.record.fidelity import fidelity_line
     from tuning.record.leaderboard import leaderboard_table, verdict
@@ -25,6 +26,7 @@ def show_scores(document: dict[str, Any]) -> None:
         document.get("metric", AUC),
         document["rows"],
     )
-    console.print(leaderboard_table(rows, title=title, metric=metric))
-    console.print(verdict(rows, metric))
-    console.print(fidelity_line(document["fidelity"], metric))
+    kinds = of_record(document.get("kinds"))
+    console.print(leaderboard_table(rows, title=title, metric=metric, kinds=kinds))
+    console.print(verdict(rows, metric, kinds))
+    console.print(fidelity_line(document["fidelity"], metric, kinds))

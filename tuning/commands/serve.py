@@ -28,9 +28,9 @@ def serve(
 ) -> None:
     """Answer over HTTP: pairs in, probabilities and ranks out; Ctrl-C stops it.
 
-    POST to `/invocations`, as for every MLflow model; `/ping` says that it is there. A row with a
-    miRNA or a small molecule alone is ranked: its best unknown pairs, `params.top` of them. There
-    is no password. With `--json`, one document with the `url` is printed once it answers.
+    POST to `/invocations`, as for every MLflow model; `/ping` says that it is there. A row that
+    names one thing alone is ranked: its best unknown pairs, `params.top` of them. There is no
+    password. With `--json`, one document with the `url` is printed once it answers.
 
     Example: `mmatune serve dataset2 --port 5001`
     """
@@ -41,15 +41,16 @@ def serve(
             from mlflow.pyfunc import scoring_server
 
             from tuning.registry.model_card import trained_on
+            from tuning.registry.ranking import network_of
             from tuning.registry.versions import load, resolve
 
             found = resolve(model)
             loaded = load(found)
             app = scoring_server.init(loaded)
-        names = loaded.unwrap_python_model().small_molecules
+            kinds, names = network_of(loaded, found)
         server = uvicorn.Server(uvicorn.Config(_taking_json(app), log_level="warning"))
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        example = _example(url, str(names[0]))
+        example = _example(url, kinds[1].key, names[1][0])
 
         # The socket listens already: what is asked before uvicorn is ready waits in its queue.
         if as_json:
@@ -110,11 +111,9 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _example(url: str, small_molecule: str) -> str:
-    """A command line that ranks the miRNAs of one small molecule."""
+def _example(url: str, column: str, name: str) -> str:
+    """A command line that ranks the partners of one thing."""
     import shlex
 
-    body = json.dumps(
-        {"dataframe_records": [{"small_molecule": small_molecule}], "params": {"top": 5}}
-    )
+    body = json.dumps({"dataframe_records": [{column: name}], "params": {"top": 5}})
     return f"curl {url}/invocations -H 'Content-Type: application/json' -d {shlex.quote(body)}"

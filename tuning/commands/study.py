@@ -21,6 +21,7 @@ def list_(as_json: JsonOption = False) -> None:
 
     Example: `mmatune study list`
     """
+    from model.data.kinds import of_record
     from tuning.metric import metric_label
     from tuning.record.study_list import DIED, list_studies
 
@@ -37,7 +38,8 @@ def list_(as_json: JsonOption = False) -> None:
     for column in ("trials", "best"):
         table.add_column(column, justify="right")
     for row in rows:
-        best = "" if row["best"] is None else f"{metric_label(row['metric'])} {row['best']:.4f}"
+        label = metric_label(row["metric"], of_record(row["kinds"]))
+        best = "" if row["best"] is None else f"{label} {row['best']:.4f}"
         columns = (row["name"], row["dataset"], row["protocol"], row["status"])
         table.add_row(*columns, str(row["trials"]), best)
     console.print(table)
@@ -163,6 +165,7 @@ def show(
 
     Example: `mmatune study show demo-20260101-120000`
     """
+    from model.data.kinds import as_record, of_record
     from tuning.commands.outcome import show_addresses, show_refused
     from tuning.metric import recorded_metric
     from tuning.record.client import mlflow_client
@@ -178,6 +181,7 @@ def show(
     runs = runs_of(client, experiment.experiment_id)
     document = {
         **{key: experiment.tags[key] for key in ("dataset", "data_hash", "protocol")},
+        "kinds": as_record(of_record(experiment.tags.get("kinds"))),
         "metric": recorded_metric(experiment.tags),
         "start_points": experiment.tags.get("start_points"),
         "rows": leaderboard_rows(runs),

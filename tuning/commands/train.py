@@ -158,6 +158,7 @@ def _document(found: Repetition) -> dict[str, Any]:
 def _show(found: Repetition) -> None:
     from importlib.metadata import version
 
+    from model.data.kinds import of_record
     from tuning.metric import metric_label
 
     trial = found.trial
@@ -168,7 +169,7 @@ def _show(found: Repetition) -> None:
         f" epoch {trial.epoch} of {budget}",
         markup=False,
     )
-    label = metric_label(trial.metric)
+    label = metric_label(trial.metric, of_record(trial.tags.get("kinds")))
     console.print(f"  {label} recorded {recorded!r}")
     console.print(f"  {label} repeated {repeated!r}")
     if found.identical:

@@ -37,7 +37,7 @@ GroupsOption = Annotated[
     typer.Option(
         "--groups",
         help="A CSV file `name,group` of near-copies that no split may part, in place of the"
-        " protocol's own rule (precursors of one mature miRNA).",
+        " protocol's own rule (names that show it).",
     ),
 ]
 GpusOption = Annotated[

@@ -13,6 +13,7 @@ from model.baselines.registry import BASELINES, score_node_pairs
 from model.data.datasets import AssociationDataset
 from model.evaluation.fresh_splits import development_part
 from model.evaluation.metrics.table import ranking_metrics
+from model.evaluation.protocol_names import is_same_protocol
 from model.evaluation.protocols import Fold, Protocol, sealed_fold
 from model.evaluation.splits import association_groups
 from model.evaluation.statistics import Interval, bootstrap, interval
@@ -91,8 +92,10 @@ def opened_by_others(study: FinishedStudy) -> list[str]:
     client, mine = study.record.client, study.record.tags
     names = []
     for experiment in study_experiments(client):
-        same = all(experiment.tags.get(k) == mine[k] for k in ("data_hash", "protocol", "seed"))
-        if same and experiment.name != study.name:
+        tags = experiment.tags
+        same = all(tags.get(key) == mine[key] for key in ("data_hash", "seed"))
+        same_split = same and is_same_protocol(tags.get("protocol"), mine["protocol"])
+        if same_split and experiment.name != study.name:
             runs = client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
             if any(run.data.tags.get(OPENED) for run in runs):
                 names.append(experiment.name)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from model.data.kinds import of_record
 from model.evaluation.epoch_choice import choose_epoch
 from tuning.ending import Ending
 from tuning.live import LiveTable
@@ -42,6 +43,7 @@ class Replay:
         if self._started is None:
             self._started = self.table.started = event["time"] / 1000
         self.table.metric = recorded_metric(event["tags"])
+        self.table.kinds = of_record(event["tags"].get("kinds"))
         name = event["tags"]["mlflow.runName"]
         if event["tags"]["kind"] == "baseline":
             self._baselines[event["run"]] = name

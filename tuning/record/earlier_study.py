@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from model.data.datasets import AssociationDataset
 from model.errors import InputError
 from model.evaluation.folds import development_pairs
+from model.evaluation.protocol_names import is_same_protocol
 from model.evaluation.protocols import Protocol
 from search_spaces.schema import SearchSpace
 from tuning.console import console
@@ -89,7 +90,8 @@ def _shared(
         InputError: the earlier one saw some that this one seals.
     """
     same_data = tags["data_hash"] == dataset.content_hash
-    if same_data and (tags["protocol"], tags["seed"]) == (protocol.name, str(seed)):
+    same_protocol = is_same_protocol(tags["protocol"], protocol.name)
+    if same_data and same_protocol and tags["seed"] == str(seed):
         return ""
     now = _named(dataset, development_pairs(dataset, protocol, seed))
     sealed = _named(dataset, dataset.association_pairs) - now

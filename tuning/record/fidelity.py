@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.data.kinds import ANY_KINDS, Kinds
 from model.evaluation.epoch_choice import choose_epoch
 from search_spaces.schema import Schedule
 from tuning.ending import Ending
@@ -84,11 +85,14 @@ def _chosen(curve: Mapping[int, float], *, until: int) -> float:
     return choice.score if choice else math.nan
 
 
-def fidelity_line(audit: Sequence[Mapping[str, Any]], metric: str = AUC) -> str:
+def fidelity_line(
+    audit: Sequence[Mapping[str, Any]], metric: str = AUC, kinds: Kinds = ANY_KINDS
+) -> str:
     """The audit as one line for people.
 
     Args:
         metric: that the study maximises.
+        kinds: of the study's data.
     """
     if not audit:
         return "Fidelity: this study has no rungs to audit."
@@ -102,7 +106,7 @@ def fidelity_line(audit: Sequence[Mapping[str, Any]], metric: str = AUC) -> str:
         else:
             said = f"{correlation:+.2f} ({trials} trials)"
         parts.append(f"epoch {rung['epoch']} {said}")
-    final = f"the final {metric_label(metric)}"
+    final = f"the final {metric_label(metric, kinds)}"
     return f"Fidelity, rank correlation of a rung with {final}: " + ", ".join(parts)
 
 

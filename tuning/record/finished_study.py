@@ -27,6 +27,7 @@ _OWN_TAGS = (
     "study",
     "dataset",
     "data_hash",
+    "kinds",
     "protocol",
     "space",
     "metric",
@@ -151,9 +152,7 @@ def recorded_protocol(client: MlflowClient, run_id: str) -> Protocol:
     with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
         path = client.download_artifacts(run_id, "protocol.json", folder)
         recorded = json.loads(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(recorded["grouping"], str):
-        recorded["grouping"] = tuple((name, group) for name, group in recorded["grouping"])
-    return Protocol(**recorded)
+    return Protocol.of_record(recorded)
 
 
 def configuration_from_params(params: Mapping[str, Any]) -> Configuration:

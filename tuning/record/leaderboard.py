@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from model.data.kinds import ANY_KINDS, Kinds
 from model.evaluation.metrics.table import METRICS
 from tuning.ending import RANKED, Ending
 from tuning.metric import AUC, metric_beside, metric_label, metric_of, ranking_key
@@ -145,13 +146,19 @@ def count_endings(runs: Sequence[Any]) -> dict[str, int]:
 
 
 def leaderboard_table(
-    rows: Sequence[dict[str, Any]], *, title: str, metric: str = AUC, top: int = 10
+    rows: Sequence[dict[str, Any]],
+    *,
+    title: str,
+    metric: str = AUC,
+    kinds: Kinds = ANY_KINDS,
+    top: int = 10,
 ) -> Table:
     """The best trials, every baseline and the published settings as a table.
 
     Args:
         rows: of `leaderboard_rows`.
         metric: that the study maximises.
+        kinds: of the study's data.
         top: how many places to show whatever is there.
     """
     beside = metric_beside(metric)
@@ -159,7 +166,7 @@ def leaderboard_table(
     table.caption_justify = "left"
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True)
-    for column in (f"{metric_label(metric)} ± sd", metric_label(beside)):
+    for column in (f"{metric_label(metric, kinds)} ± sd", metric_label(beside, kinds)):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True)
     for column in _SHOWN.values():
@@ -190,12 +197,13 @@ def with_spread(mean: float | None, sd: float | None) -> str:
     return f"{mean:.4f}" if sd is None else f"{mean:.4f} ± {sd:.4f}"
 
 
-def verdict(rows: Sequence[dict[str, Any]], metric: str = AUC) -> str:
+def verdict(rows: Sequence[dict[str, Any]], metric: str = AUC, kinds: Kinds = ANY_KINDS) -> str:
     """One sentence: does the best trial beat the best baseline on these folds?
 
     Args:
         rows: of `leaderboard_rows`.
         metric: that the study maximises.
+        kinds: of the study's data.
     """
     scored = [row for row in rows if row[metric] is not None]
     trials = [row for row in scored if row["kind"] == "trial"]
@@ -203,7 +211,7 @@ def verdict(rows: Sequence[dict[str, Any]], metric: str = AUC) -> str:
     if not trials or not baselines:
         return "nothing to compare: no trial has a score"
     trial, baseline = trials[0], baselines[0]
-    difference, label = trial[metric] - baseline[metric], metric_label(metric)
+    difference, label = trial[metric] - baseline[metric], metric_label(metric, kinds)
     if difference > 0:
         better = f"{trial['name']} is {difference:.4f} {label} above {baseline['name']}"
         return f"{better} on these folds."

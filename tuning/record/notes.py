@@ -38,7 +38,8 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
         trial = winner["name"].partition(" ")[0]
         done.append(f"mmatune train{data} --from-run {plan.name}/{trial}")
     commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
-    outcome = verdict(rows, plan.metric) if rows else "It has not ended yet."
+    meaning = plan.protocol.in_words_of(plan.dataset.kinds).meaning
+    outcome = verdict(rows, plan.metric, plan.dataset.kinds) if rows else "It has not ended yet."
     # The links come first: of a long note the page shows the beginning.
     return f"""\
 {_links(experiment_id)}{_pair(experiment_id, rows)}
@@ -48,7 +49,7 @@ Search of the data set **{plan.dataset.name}** under the protocol **{plan.protoc
 
 **Start points**: {told(plan.start_points())}.
 
-**What `{chosen(plan.metric)}` says.** {plan.protocol.meaning} It is the mean over the development \
+**What `{chosen(plan.metric)}` says.** {meaning} It is the mean over the development \
 folds at the epoch chosen from the trial's curve, and the search chose by it, so the best one is \
 optimistic. Trials that finished or were stopped early are ranked alike, beside baselines on the \
 same folds. No score of another protocol or data set compares.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from model.data.kinds import as_record, of_record
 from tuning.ending import Ending
 from tuning.metric import AUC, recorded_metric
 from tuning.record.client import mlflow_client
@@ -66,6 +67,7 @@ def _row(client: MlflowClient, experiment: Any, own: Any | None) -> dict[str, An
     return {
         "name": experiment.name,
         "dataset": experiment.tags["dataset"],
+        "kinds": as_record(of_record(experiment.tags.get("kinds"))),
         "protocol": experiment.tags["protocol"],
         "status": status,
         "trials": trials,

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from model.data.kinds import of_record
+from model.evaluation.protocol_names import is_same_protocol
 from model.evaluation.statistics import corrected_resampled_t_test
 from tuning.metric import metric_label, recorded_metric
 from tuning.registry.verdict import ALPHA
@@ -79,7 +81,7 @@ def may_be_champion(
         noise = _NOISE * float(np.hypot(*errors))
         better = new_score - old_score > noise
         scores = (
-            f"confirmed {metric_label(metric)} {new_score:.4f} against {old_score:.4f} on other"
+            f"confirmed {_label(tags, metric)} {new_score:.4f} against {old_score:.4f} on other"
             f" folds, noise {noise:.4f}"
         )
     return better, f"{moves if better else stays}: {scores}"
@@ -91,11 +93,16 @@ def _incomparable(
     """What keeps two versions' scores from being compared; None for nothing."""
     if present_tags.get("data_hash") != tags["data_hash"]:
         return "was trained on other data"
-    if (protocol := present_tags.get("protocol")) != tags["protocol"]:
+    protocol = present_tags.get("protocol")
+    if not is_same_protocol(protocol, tags["protocol"]):
         return f"was measured under the protocol {protocol!r}"
     if (old := recorded_metric(present_tags)) != metric:
-        return f"was chosen by its {metric_label(old)}"
+        return f"was chosen by its {_label(present_tags, old)}"
     return None
+
+
+def _label(tags: Mapping[str, str], metric: str) -> str:
+    return metric_label(metric, of_record(tags.get("kinds")))
 
 
 def _paired(
@@ -120,6 +127,6 @@ def _paired(
     test = corrected_resampled_t_test(new[:shared] - old[:shared], float(tags["fresh_ratio"]))
     better = test.difference > 0 and test.p_value < ALPHA
     return better, (
-        f"{test.difference:+.4f} confirmed {metric_label(metric)} on the same {shared} folds"
+        f"{test.difference:+.4f} confirmed {_label(tags, metric)} on the same {shared} folds"
         f" (paired, p {test.p_value:.2g})"
     )

@@ -48,7 +48,8 @@ def log_model(
         params={key: str(value) for key, value in card.configuration.items()},
         model_type="pair scorer",
     )
-    example = pd.DataFrame({"mirna": [dataset.rows[0]], "small_molecule": [dataset.columns[0]]})
+    first, second = (kind.key for kind in dataset.kinds)
+    example = pd.DataFrame({first: [dataset.rows[0]], second: [dataset.columns[0]]})
     # The model file records where its parts came from: a passing folder, not the user's own paths.
     with tempfile.TemporaryDirectory(prefix="mmatune-") as folder:
         parts, saved = Path(folder, "parts"), Path(folder, "model")
@@ -59,8 +60,9 @@ def log_model(
             known=dataset.associations.astype(np.uint8),
         )
         names = {
-            "mirnas": list(dataset.rows),
-            "small_molecules": list(dataset.columns),
+            "kinds": [{**asdict(kind), "key": kind.key} for kind in dataset.kinds],
+            "rows": list(dataset.rows),
+            "columns": list(dataset.columns),
         }
         (parts / "names.json").write_text(json.dumps(names), encoding="utf-8")
         artifacts = {"scores": str(parts / "scores.npz"), "names": str(parts / "names.json")}
@@ -75,7 +77,7 @@ def log_model(
             saved,
             python_model=str(parts / "scorer.py"),
             artifacts=artifacts,
-            signature=_signature(),
+            signature=_signature((first, second)),
             input_example=example,
             pip_requirements=[
                 f"{package}=={version(package)}" for package in ("mlflow-skinny", "numpy", "pandas")
@@ -93,18 +95,17 @@ def log_model(
     return logged
 
 
-def _signature() -> ModelSignature:
+def _signature(names: tuple[str, str]) -> ModelSignature:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-    from tuning.registry.scorer import INPUT_COLUMNS, TOP
+    from tuning.registry.scorer import TOP
 
     return ModelSignature(
-        inputs=Schema([ColSpec("string", name, required=False) for name in INPUT_COLUMNS]),
+        inputs=Schema([ColSpec("string", name, required=False) for name in names]),
         outputs=Schema(
             [
-                ColSpec("string", "mirna"),
-                ColSpec("string", "small_molecule"),
+                *(ColSpec("string", name) for name in names),
                 ColSpec("float", "probability"),
                 ColSpec("long", "rank", required=False),
                 ColSpec("boolean", "known"),

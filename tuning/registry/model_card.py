@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import Kinds, as_record
 from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.protocols import Protocol
@@ -99,6 +100,7 @@ def version_tags(card: ModelCard, dataset: AssociationDataset) -> dict[str, str]
         "study": card.study,
         "dataset": dataset.name,
         "data_hash": dataset.content_hash,
+        "kinds": json.dumps(as_record(dataset.kinds), ensure_ascii=False),
         "protocol": card.protocol.name,
         "metric": card.metric,
         **(scores if card.measured is None else {MEASURED: str(card.measured)}),
@@ -133,14 +135,16 @@ _INCOMPARABLE = "It is not comparable with a score of another protocol or data s
 _STANDING = re.compile(f"(?:{re.escape(_UNCONFIRMED)}|Confirmed: ).*?(?= {_INCOMPARABLE})", re.S)
 
 
-def confirmed_description(text: str, tags: Mapping[str, str], metric: str) -> str:
+def confirmed_description(text: str, tags: Mapping[str, str], metric: str, kinds: Kinds) -> str:
     """A version's description with what the latest confirmation found, and nothing of older ones.
 
     Args:
         tags: see `versions.confirm_version`.
         metric: that the study maximised.
+        kinds: of its data.
     """
-    label, fresh, confirmed = metric_label(metric), f"fresh_{metric}", f"confirmed_{metric}"
+    label = metric_label(metric, kinds)
+    fresh, confirmed = f"fresh_{metric}", f"confirmed_{metric}"
     said = (
         f"Confirmed: {label} {float(tags[fresh]):.4f} (standard error"
         f" {float(tags[f'{fresh}_se']):.4f}) on fresh splits of the development associations."
@@ -167,29 +171,31 @@ def confirmed_description(text: str, tags: Mapping[str, str], metric: str) -> st
 def description(card: ModelCard, dataset: AssociationDataset) -> str:
     """The model card as markdown, for the model's page in the MLflow UI."""
     n_rows, n_columns = dataset.associations.shape
+    rows, columns = (kind.plural for kind in dataset.kinds)
+    meaning = card.protocol.in_words_of(dataset.kinds).meaning
     spread = card.development_sd
-    measured = f"{metric_label(card.metric)} {card.development_score:.4f} " + (
+    measured = f"{metric_label(card.metric, dataset.kinds)} {card.development_score:.4f} " + (
         "(one development fold)"
         if spread is None
         else f"± {spread:.4f} (mean and standard deviation on the development folds)"
     )
     return f"""\
-**What it is.** A masked graph autoencoder's score for every pair of {n_rows} miRNAs and \
-{n_columns} small molecules. {card.training}{_seeds(card)}
+**What it is.** A masked graph autoencoder's score for every pair of {n_rows} {rows} and \
+{n_columns} {columns}. {card.training}{_seeds(card)}
 
 **Trained on.** Data set `{dataset.name}` with {len(dataset.association_pairs)} known associations \
 (hash `{dataset.content_hash[:12]}`); configuration found by the study \
 `{card.study}`{_started(card)}.
 
 **Measured.** {_whose(card)}{measured} under the protocol `{card.protocol.name}`. \
-{card.protocol.meaning} This is a development score: the study chose the configuration by it, so \
+{meaning} This is a development score: the study chose the configuration by it, so \
 it is optimistic. {_UNCONFIRMED} {_INCOMPARABLE}
 
 **Probabilities.** {_calibrated(card)}{_probabilities(card.calibration)}
 
 **Use it to** rank unknown pairs for follow-up experiments. An unknown pair with a low probability \
 is not shown to be unassociated. \
-**Not for** medical decisions, nor for miRNAs or small molecules outside the data set.
+**Not for** medical decisions, nor for {rows} or {columns} outside the data set.
 
 **Licence.** The program that made it is under the MIT licence. The scores come from the data set \
 and hold its names and associations: pass them on as the terms of the data set allow.
@@ -224,10 +230,10 @@ def _calibrated(card: ModelCard) -> str:
     return f"Made by the calibration of version {card.measured}. "
 
 
-def model_description(name: str) -> str:
+def model_description(name: str, kinds: Kinds) -> str:
     """What is said of a model, whichever version, on its page in the MLflow UI."""
     return f"""\
-A score for every pair of a miRNA and a small molecule of the data set {name}. The alias \
+A score for every pair of {kinds[0].one} and {kinds[1].one} of the data set {name}. The alias \
 `champion` is the version to use; each version has a card of its own.
 
     mmatune pull {name}@champion --to my-model

@@ -4,7 +4,7 @@ The copy runs where this project is not installed, so it may import nothing but 
 mlflow. A graph autoencoder scores the pairs of the network it was trained on and no others, so all
 its scores are computed once and the model is the table of them.
 
-Shape legend: M miRNAs, S small molecules, U unknown pairs of the whole network.
+Shape legend: M rows, S columns, U unknown pairs of the whole network.
 """
 
 from __future__ import annotations
@@ -19,20 +19,19 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.model import PythonModel
 
-INPUT_COLUMNS = ("mirna", "small_molecule")
 TOP = 20  # pairs of a ranking where the parameter `top` does not say
 
 
 class PairScorer(PythonModel):
-    """Scores named miRNA-small molecule pairs.
+    """Scores named pairs of things of two kinds.
 
-    Input: a DataFrame with the columns `mirna` and `small_molecule`, in either order; or with one
-    of them alone: then each named thing's best unknown pairs are given, as many as the parameter
-    `top` says, best first.
+    Input: a DataFrame with a column for each kind, such as `gene` and `drug`, in either order; or
+    with one of them alone: then each named thing's best unknown pairs are given, as many as the
+    parameter `top` says, best first.
     Output: one row for each row of the input, with its index (or for each pair of a ranking, with
     an index of its own), and these columns:
 
-    - `mirna`, `small_molecule`: the names
+    - one for each kind: the names
     - `probability`: calibrated on held-out associations, see the model's description for what it
       is the probability of; it orders pairs as `rank` does
     - `rank`: place of the pair among the U unknown pairs of the whole network, 1 for the best;
@@ -50,16 +49,17 @@ class PairScorer(PythonModel):
             self.probability_MS = arrays["probability"]
             self.known_MS = arrays["known"].astype(bool)
         names = json.loads(Path(context.artifacts["names"]).read_text(encoding="utf-8"))
-        self.mirnas = pd.Index(names["mirnas"])
-        self.small_molecules = pd.Index(names["small_molecules"])
+        self.kinds = names["kinds"]  # of each its name, plural and key, which heads its column
+        self.rows, self.columns = pd.Index(names["rows"]), pd.Index(names["columns"])
         self._unknown_ascending_U = np.sort(self.probability_MS[~self.known_MS])
 
     # The hint also keeps MLflow from warning, at every load, that there is none.
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        missing = [column for column in INPUT_COLUMNS if column not in model_input.columns]
-        for column in set(INPUT_COLUMNS).difference(missing):
+        keys = [kind["key"] for kind in self.kinds]
+        missing = [key for key in keys if key not in model_input.columns]
+        for column in set(keys).difference(missing):
             if not all(map(_is_name_or_missing, model_input[column])):
                 raise MlflowException.invalid_parameter_value(
                     f"a {column} is no text: names are given in quotes"
@@ -73,23 +73,21 @@ class PairScorer(PythonModel):
         if missing:
             raise MlflowException.invalid_parameter_value(
                 f"the input has no column {' and no column '.join(map(repr, missing))}; "
-                f"it needs {' or '.join(map(repr, INPUT_COLUMNS))}"
+                f"it needs {' or '.join(map(repr, keys))}"
             )
-        for column in INPUT_COLUMNS:
+        for column in keys:
             if model_input[column].isna().any():
                 raise MlflowException.invalid_parameter_value(
                     f"a row has no {column}: give both names in every row, or leave one column out"
                     " and get the best pairs of each name in the other"
                 )
-        rows = self.mirnas.get_indexer(model_input["mirna"])
-        columns = self.small_molecules.get_indexer(model_input["small_molecule"])
+        rows = self.rows.get_indexer(model_input[keys[0]])
+        columns = self.columns.get_indexer(model_input[keys[1]])
         self._refuse_unknown_names(
             [
-                *(f"miRNA {name!r}" for name in model_input["mirna"][rows < 0].unique()),
-                *(
-                    f"small molecule {name!r}"
-                    for name in model_input["small_molecule"][columns < 0].unique()
-                ),
+                f"{kind['name']} {name!r}"
+                for kind, index in zip(self.kinds, (rows, columns), strict=True)
+                for name in model_input[kind["key"]][index < 0].unique()
             ]
         )
         probability = self.probability_MS[rows, columns]
@@ -99,8 +97,7 @@ class PairScorer(PythonModel):
         rank = self._unknown_ascending_U.size - not_higher + 1
         return pd.DataFrame(
             {
-                "mirna": model_input["mirna"],
-                "small_molecule": model_input["small_molecule"],
+                **{key: model_input[key] for key in keys},
                 "probability": probability,
                 "rank": pd.Series(
                     [None if k else int(r) for k, r in zip(known, rank, strict=True)],
@@ -114,8 +111,8 @@ class PairScorer(PythonModel):
 
     def _ranking(self, context: Any, asked: pd.DataFrame, missing: str, top: int) -> pd.DataFrame:
         """The best unknown pairs of each thing that `asked` names, in the order it names them."""
-        (named,) = set(INPUT_COLUMNS) - {missing}
-        partners = {"mirna": self.mirnas, "small_molecule": self.small_molecules}[missing]
+        first, second = (kind["key"] for kind in self.kinds)
+        named, partners = (second, self.rows) if missing == first else (first, self.columns)
         pairs = (
             asked[[named]].drop_duplicates().merge(pd.DataFrame({missing: partners}), how="cross")
         )

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import Kinds, as_record, of_record
 from model.errors import InputError
+from model.evaluation.protocol_names import is_same_protocol
 from tuning.metric import AUC, recorded_metric
 from tuning.record.client import all_pages, mlflow_client
 from tuning.registry.champion import may_be_champion
@@ -84,7 +86,7 @@ def register(
     _check_probability(probability, dataset)
     client = mlflow_client()
     logged = log_model(client, run_id, dataset, probability, card, checkpoints or {})
-    _make_registered_model(client, card.model)
+    _make_registered_model(client, card.model, dataset.kinds)
     tags = version_tags(card, dataset)
     try:
         created = client.create_model_version(
@@ -123,11 +125,12 @@ def find_version(model: str, tags: Mapping[str, str]) -> int | None:
         tags: of `model_card.version_tags`. Those of a model that was trained on everything, and
             only those, also find one: of the same measured version.
     """
-    wanted = {key: tags[key] for key in ("study", "data_hash", "protocol", "configuration")}
+    wanted = {key: tags[key] for key in ("study", "data_hash", "configuration")}
     found = [
         int(version.version)
         for version in _versions_of(model)
         if version.tags.items() >= wanted.items()
+        and is_same_protocol(version.tags.get("protocol"), tags["protocol"])
         and version.tags.get(MEASURED) == tags.get(MEASURED)
     ]
     return max(found, default=None)
@@ -200,7 +203,9 @@ def _describe_confirmed(
     client: MlflowClient, version: ModelVersion, tags: Mapping[str, str]
 ) -> None:
     metric = recorded_metric(version.tags)
-    text = confirmed_description(version.description or "", tags, metric)
+    text = confirmed_description(
+        version.description or "", tags, metric, of_record(version.tags.get("kinds"))
+    )
     client.update_model_version(version.name, str(version.version), description=text)
 
 
@@ -317,6 +322,7 @@ def list_models() -> list[dict[str, Any]]:
                 "aliases": sorted(aliases.get((found.name, str(found.version)), [])),
                 "study": tags.get("study"),
                 "protocol": tags.get("protocol"),
+                "kinds": as_record(of_record(tags.get("kinds"))),
                 "metric": metric,
                 "measured_version": _whole(tags.get(MEASURED)),
                 **scores,
@@ -330,11 +336,11 @@ def _versions_of(model: str) -> list[ModelVersion]:
     return [one for one in all_pages(mlflow_client().search_model_versions) if one.name == model]
 
 
-def _make_registered_model(client: MlflowClient, name: str) -> None:
+def _make_registered_model(client: MlflowClient, name: str, kinds: Kinds) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name, description=model_description(name))
+        client.create_registered_model(name, description=model_description(name, kinds))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
@@ -344,7 +350,7 @@ def _check_probability(probability: np.ndarray, dataset: AssociationDataset) -> 
     if probability.shape != dataset.associations.shape:
         raise InputError(
             f"the scores have shape {probability.shape}, the data set asks for "
-            f"{dataset.associations.shape} (miRNAs, small molecules)",
+            f"{dataset.associations.shape} ({dataset.kinds[0].plural}, {dataset.kinds[1].plural})",
             where=dataset.name,
         )
     if not ((probability >= 0) & (probability <= 1)).all():  # also refuses NaN

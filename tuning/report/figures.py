@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 import plotly.graph_objects as go
 
+from model.data.kinds import of_record
 from search_spaces.parameters import Choice, FloatRange, IntRange, Parameter
 from search_spaces.schema import SearchSpace
 from tuning.ending import Ending
@@ -84,7 +85,7 @@ def history(report: Mapping[str, Any]) -> go.Figure:
     ]
     figure.update_layout(
         xaxis_title=axes[0][1],
-        yaxis_title=metric_label(metric),
+        yaxis_title=_label(report),
         updatemenus=[
             {
                 "type": "buttons",
@@ -115,7 +116,7 @@ def importance(report: Mapping[str, Any]) -> go.Figure:
             text=[f"{value:.2f}" for value in values.values()],
         )
     )
-    variance = f"share of the variance of the {metric_label(report['metric'])}"
+    variance = f"share of the variance of the {_label(report)}"
     figure.update_layout(xaxis_title=variance, yaxis_autorange="reversed")
     figure.update_yaxes(ticksuffix="  ")
     return _plain(figure, height=120 + 26 * len(values))
@@ -126,7 +127,7 @@ def parallel_coordinates(report: Mapping[str, Any]) -> go.Figure:
 
     Drawn here and not by Optuna, whose plot of this kind cannot be brushed.
     """
-    study, space, label = _study(report), _space(report), metric_label(report["metric"])
+    study, space, label = _study(report), _space(report), _label(report)
     points = [trial.params for trial in study.trials]
     important = list(report["importance"]["values"]) if report["importance"] else []
     order = [*important, *(name for name in space.search if name not in important)]
@@ -200,7 +201,7 @@ def slices(report: Mapping[str, Any]) -> go.Figure:
     """
     from plotly.subplots import make_subplots
 
-    study, space, label = _study(report), _space(report), metric_label(report["metric"])
+    study, space, label = _study(report), _space(report), _label(report)
     columns = 4
     rows = -(-len(space.search) // columns)
     figure = make_subplots(
@@ -273,7 +274,7 @@ def rungs(report: Mapping[str, Any]) -> go.Figure:
         figure.add_vline(
             x=rung["epoch"], line={"dash": "dot", "color": "#666"}, annotation_text="rung"
         )
-    figure.update_layout(xaxis_title="epoch", yaxis_title=metric_label(report["metric"]))
+    figure.update_layout(xaxis_title="epoch", yaxis_title=_label(report))
     return _plain(figure)
 
 
@@ -348,6 +349,10 @@ def _told(trial: Mapping[str, Any]) -> str:
     """A trial's name, how far it came, and the epoch that was chosen."""
     text = f"{trial['name']}, {trial['epochs']} epochs"
     return text if trial["chosen"] is None else f"{text}, chosen {trial['chosen']}"
+
+
+def _label(report: Mapping[str, Any]) -> str:
+    return metric_label(report["metric"], of_record(report["kinds"]))
 
 
 def _study(report: Mapping[str, Any]) -> optuna.Study:

@@ -19,6 +19,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from model.data.catalogue import NAMES
+from model.data.kinds import of_record
 from model.errors import InputError
 from model.evaluation.groups import COLUMNS, protocol_of
 from model.evaluation.metrics.table import METRICS
@@ -69,10 +70,12 @@ def render(report: Mapping[str, Any]) -> str:
     environment.filters["shift"] = _shift
     environment.filters["short"] = _short
     environment.filters["when"] = _when
+    kinds = of_record(report["kinds"])
     return environment.get_template("page.html.j2").render(
         report=report,
-        label=metric_label(report["metric"]),
-        others={name: metric_label(name) for name in METRICS if name != report["metric"]},
+        kinds=kinds,
+        label=metric_label(report["metric"], kinds),
+        others={name: metric_label(name, kinds) for name in METRICS if name != report["metric"]},
         figures=_figures(report),
         plotly=get_plotlyjs(),
         versions={name: version(name) for name in _LIBRARIES},

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.data.kinds import Kinds, as_record, of_record
 from model.errors import InputError
 from model.evaluation.protocols import protocol
 from search_spaces.schema import SearchSpace
@@ -69,7 +70,7 @@ def read_report(
     if space_document is None:
         raise InputError(f"{name!r} left no search space in its record", where="study")
     space = SearchSpace.model_validate(space_document)
-    metric = recorded_metric(tags)
+    metric, kinds = recorded_metric(tags), of_record(tags.get("kinds"))
     trials = _trials(client, runs, metric)
     finished = [one for one in trials if one["status"] == Ending.FINISHED]
     rows = leaderboard_rows(runs)
@@ -84,8 +85,9 @@ def read_report(
         "study": name,
         "dataset": tags["dataset"],
         "data_hash": tags["data_hash"],
+        "kinds": as_record(kinds),
         "metric": metric,
-        "protocol": _protocol(client, run_id, tags["protocol"]),
+        "protocol": _protocol(client, run_id, tags["protocol"], kinds),
         "space": {"name": tags["space"], **space.model_dump(mode="json")},
         "seed": int(tags["seed"]),
         "start_points": tags.get("start_points"),
@@ -163,14 +165,18 @@ def _winner(
     return next((row for row in trials if row["name"] == chosen), trials[0] if trials else None)
 
 
-def _protocol(client: MlflowClient, run_id: str, name: str) -> dict[str, Any]:
+def _protocol(client: MlflowClient, run_id: str, name: str, kinds: Kinds) -> dict[str, Any]:
     """What the protocol's score means, in the words of the time when the study was made.
 
     ``groups`` are (name, group) pairs where the study had a file of its own, else None.
     """
     document = _artifact(client, run_id, "protocol.json")
     if document is None:
-        return {"name": name, "meaning": protocol(name).meaning, "groups": None}
+        return {
+            "name": name,
+            "meaning": protocol(name).in_words_of(kinds).meaning,
+            "groups": None,
+        }
     groups = None if isinstance(document["grouping"], str) else document["grouping"]
     return {"name": name, "meaning": document["meaning"], "groups": groups}
 

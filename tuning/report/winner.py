@@ -88,14 +88,14 @@ def top_pairs(
         "version": int(found.version),
         "is_champion": str(aliases.get(CHAMPION)) == str(found.version),
     }
-    best = best_unknown_pairs(f"{found.name}/{found.version}", TOP_PAIRS).pairs
+    best = best_unknown_pairs(f"{found.name}/{found.version}", TOP_PAIRS)
+    keys = [kind.key for kind in best.kinds]
     rows = [
         {
-            "mirna": str(row["mirna"]),
-            "small_molecule": str(row["small_molecule"]),
+            **{key: str(row[key]) for key in keys},
             "probability": float(row["probability"]),
             "rank": int(row["rank"]),
         }
-        for row in best.to_dict(orient="records")
+        for row in best.pairs.to_dict(orient="records")
     ]
     return version, rows

@@ -147,7 +147,7 @@ def _plan(
     return StudyPlan(
         name=name,
         dataset=dataset,
-        protocol=_protocol(document["protocol"]),
+        protocol=Protocol.of_record(document["protocol"]),
         space_name=document["space_name"],
         space=SearchSpace.model_validate(document["space"]),
         trials=int(document["trials"]),
@@ -317,13 +317,6 @@ def number_suggested(study: optuna.Study) -> int:
         trial.state is not TrialState.WAITING and RESUMED not in trial.user_attrs
         for trial in trials
     )
-
-
-def _protocol(document: dict[str, Any]) -> Protocol:
-    grouping = document["grouping"]
-    if not isinstance(grouping, str):
-        grouping = tuple(tuple(pair) for pair in grouping)
-    return Protocol(**{**document, "grouping": grouping})
 
 
 def _epoch(point: Point) -> int:

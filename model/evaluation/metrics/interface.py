@@ -27,7 +27,7 @@ class Metric:
 
     Args:
         meaning: what it says, in one line.
-        label: heading of its column in tables.
+        label: heading of its column in tables; ``{row}`` and ``{column}`` are the data's words.
         plain: its definition, from the scores of one fold.
         batched: the same of all folds at once: (K,) on the scores' device, made without waiting
             for the device. None: `plain` is asked fold by fold, and each evaluation of a trial

@@ -1,9 +1,9 @@
-"""What a user gets who reads the list of one miRNA, or of one small molecule: means over nodes.
+"""What a user gets who reads the list of one row, or of one column: means over nodes.
 
 Each node's own pairs are ranked among themselves. The mean is over the nodes that have held-out
 associations and pairs to rank them against; each counts the same, however many it has. Where a
-fold has no such node the metric is NaN: in a case study of a miRNA, each small molecule has one
-pair. A row is a miRNA, a column a small molecule, as in the matrix of associations.
+fold has no such node the metric is NaN: in a case study of a row, each column has one pair. A row
+is a thing of the first kind, a column one of the second, as in the matrix of associations.
 """
 
 from __future__ import annotations
@@ -83,29 +83,29 @@ def _recall_of_nodes(rankings: Rankings) -> Tensor:
     return hits_of_rankings(rankings, RECALL_K) / most
 
 
-def _auc_within(side: Side, thing: str, short: str) -> Metric:
+def _auc_within(side: Side) -> Metric:
     return Metric(
-        meaning=f"AUC within the pairs of one {thing}, the mean over those that have held-out"
+        meaning=f"AUC within the pairs of one {side}, the mean over those that have held-out"
         " associations",
-        label=f"AUC/{short}",
+        label=f"AUC/{{{side}}}",
         plain=_mean(side, _auc_of_node),
         batched=_mean_of_folds(side, auc_of_rankings),
         needs_pairs=True,
     )
 
 
-def _recall_within(side: Side, thing: str, short: str) -> Metric:
+def _recall_within(side: Side) -> Metric:
     return Metric(
-        meaning=f"share of the held-out associations of one {thing} (of ten, if there are more)"
+        meaning=f"share of the held-out associations of one {side} (of ten, if there are more)"
         f" among its {RECALL_K} best pairs, the mean over those that have any",
-        label=f"R@{RECALL_K}/{short}",
+        label=f"R@{RECALL_K}/{{{side}}}",
         plain=_mean(side, _recall_of_node),
         batched=_mean_of_folds(side, _recall_of_nodes),
         needs_pairs=True,
     )
 
 
-AUC_BY_ROW = _auc_within("row", "miRNA", "miRNA")
-AUC_BY_COLUMN = _auc_within("column", "small molecule", "SM")
-RECALL_AT_10_BY_ROW = _recall_within("row", "miRNA", "miRNA")
-RECALL_AT_10_BY_COLUMN = _recall_within("column", "small molecule", "SM")
+AUC_BY_ROW = _auc_within("row")
+AUC_BY_COLUMN = _auc_within("column")
+RECALL_AT_10_BY_ROW = _recall_within("row")
+RECALL_AT_10_BY_COLUMN = _recall_within("column")

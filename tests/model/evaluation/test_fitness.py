@@ -10,7 +10,7 @@ from model.data.datasets import AssociationDataset
 from model.data.synthetic import demo
 from model.errors import DataWarning, InputError
 from model.evaluation.fitness import check_before_study, check_name, unusable_protocols
-from model.evaluation.protocols import COLD_MIRNA, HONEST, PROTOCOLS, development_folds
+from model.evaluation.protocols import COLD_ROWS, HONEST, PROTOCOLS, development_folds
 from search_spaces.loading import load_space
 from tuning.plan import StudyPlan
 
@@ -55,7 +55,7 @@ def test_all_faults_come_at_once(leaky: AssociationDataset) -> None:
         leaky, name="a/b", associations=few, column_similarity=np.zeros((39, 39))
     )
     with pytest.raises(InputError) as raised:
-        check_before_study(worst, COLD_MIRNA, 0)
+        check_before_study(worst, COLD_ROWS, 0)
     lines = raised.value.lines()
     assert ["registered model" in lines[0], "do not fill" in lines[1], len(lines)] == [
         True,

@@ -12,6 +12,7 @@ import pytest
 from model.baselines.additive_degree import additive_degree
 from model.baselines.registry import evaluate_baseline, score_node_pairs
 from model.data.datasets import AssociationDataset
+from model.data.kinds import DEFAULT_KINDS
 from model.data.synthetic import demo
 from model.errors import InputError
 from model.evaluation.folds import Fold, Protocol, development_folds, sealed_fold
@@ -74,7 +75,7 @@ def test_the_file_is_json_of_names(tiny: AssociationDataset, tmp_path: Path) -> 
     document = json.loads(path.read_text())
     assert document["data_hash"] == tiny.content_hash
     assert (document["protocol"], document["seed"], document["dataset"]) == ("honest", 2, "tiny")
-    assert document["meaning"] == HONEST.meaning
+    assert document["meaning"] == HONEST.in_words_of(DEFAULT_KINDS).meaning
     fold = document["folds"][4]
     assert fold["fold"] == 4
     mirna, molecule = development_folds(tiny, HONEST, 2)[4].held_out[:, 0]
@@ -105,7 +106,7 @@ def test_an_outsiders_scores_get_the_figures_of_the_baseline(
     """Count associations with nothing but the file, shuffle the rows, swap names: same figures."""
     path = written(FoldsFile.of(dataset, protocol, 1), tmp_path / "folds.json")
     document = json.loads(path.read_text())
-    rows = set(document["rows"])
+    of_rows = set(document["rows"])
     rows = [["score", "second", "fold", "first"]]
     for fold in document["folds"]:
         degree = dict.fromkeys(document["rows"] + document["columns"], 0)
@@ -114,7 +115,7 @@ def test_an_outsiders_scores_get_the_figures_of_the_baseline(
                 degree[name] += 1
         for first, second in fold["ranked_against"] + fold["held_out"]:
             # As in the baseline: two nodes of one side score below every real pair.
-            real = (first in rows) != (second in rows)
+            real = (first in of_rows) != (second in of_rows)
             score = degree[first] + degree[second] if real else -1
             names = (first, second) if len(rows) % 2 else (second, first)
             rows.append([str(score), names[0], str(fold["fold"]), names[1]])

@@ -18,7 +18,7 @@ def write(folder: Path, text: str, name: str = "groups.csv") -> Path:
 
 def test_members_of_a_group_are_never_parted(tiny: AssociationDataset, tmp_path: Path) -> None:
     rows = "".join(f"{name},{'ab'[k % 2]}\n" for k, name in enumerate(tiny.rows[:8]))
-    protocol = chosen_protocol("cold-mirna", write(tmp_path, "name,group\n" + rows), tiny)
+    protocol = chosen_protocol("cold-rows", write(tmp_path, "name,group\n" + rows), tiny)
     group = {k: k % 2 for k in range(8)}
     for fold in development_folds(tiny, protocol, 0):
         held_out = {group.get(k, k + 10) for k in fold.held_out[0].tolist()}

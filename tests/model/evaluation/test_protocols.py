@@ -13,8 +13,8 @@ from model.data.names import mature_name
 from model.data.synthetic import demo
 from model.errors import InputError
 from model.evaluation.protocols import (
-    COLD_MIRNA,
-    COLD_SMALL_MOLECULE,
+    COLD_COLUMNS,
+    COLD_ROWS,
     DAESTB,
     HONEST,
     PAPER,
@@ -34,9 +34,7 @@ from tests.contracts.protocol import Pairs, as_set, crossing, index_pairs, seale
 CASES = [case_study(name) for name in ("demo-sm-01", "demo-mir-60", "demo-mir-29-2")]
 EVERYTHING = [*PROTOCOLS.values(), *CASES]
 EVERY = pytest.mark.parametrize("measured", EVERYTHING, ids=lambda p: p.name)
-COLD = pytest.mark.parametrize(
-    "measured", [COLD_MIRNA, COLD_SMALL_MOLECULE, *CASES], ids=lambda p: p.name
-)
+COLD = pytest.mark.parametrize("measured", [COLD_ROWS, COLD_COLUMNS, *CASES], ids=lambda p: p.name)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +51,7 @@ def test_sizes_of_the_parts(measured: Protocol, seed: int, dataset: AssociationD
     sealed = len(sealed_pairs(dataset, measured, seed))
     by_association = measured.split_by == "association"
     # One molecule holds an eighth of all associations and is never torn apart.
-    tolerance = 0.01 if by_association or measured is COLD_MIRNA else 0.05
+    tolerance = 0.01 if by_association or measured is COLD_ROWS else 0.05
     assert sealed / known == pytest.approx(measured.sealed_fraction, abs=tolerance)
     if measured is PAPER_80_10_10:
         assert (len(folds[0].train_pairs), sizes) == (known - 2 * 66, [66])
@@ -78,7 +76,7 @@ def test_a_large_group_is_not_sealed_where_it_would_overshoot() -> None:
 
 def test_which_protocols_seal_a_part(dataset: AssociationDataset) -> None:
     sealing = {name for name, measured in PROTOCOLS.items() if measured.sealed_fraction}
-    cold = {"cold-mirna", "cold-small-molecule"}
+    cold = {"cold-rows", "cold-columns"}
     assert sealing == {"honest", "paper-80-10-10"} | cold
     with pytest.raises(InputError, match="'paper' has no sealed part"):
         sealed_fold(dataset, PAPER, seed=0)
@@ -111,7 +109,7 @@ def test_a_cold_node_has_no_training_association(
     measured: Protocol, dataset: AssociationDataset
 ) -> None:
     n_rows = len(dataset.rows)
-    by_row = measured is COLD_MIRNA or measured.node in dataset.rows
+    by_row = measured is COLD_ROWS or measured.node in dataset.rows
     folds = [*development_folds(dataset, measured, 0)]
     if measured.sealed_fraction:
         folds.append(sealed_fold(dataset, measured, 0))
@@ -166,7 +164,7 @@ def test_groups_of_ones_own(dataset: AssociationDataset) -> None:
     for fold in development_folds(dataset, mine, 0):
         held_out = keys(index_pairs(fold.held_out, dataset))
         assert held_out.isdisjoint(keys(as_set(fold.train_pairs)))
-    cold = dataclasses.replace(COLD_MIRNA, name="mine", grouping=rows)
+    cold = dataclasses.replace(COLD_ROWS, name="mine", grouping=rows)
     for fold in development_folds(dataset, cold, 0):
         train = {i for i, _ in keys(as_set(fold.train_pairs))}
         assert train.isdisjoint(np.maximum(fold.held_out[0], 99).tolist())
@@ -178,9 +176,9 @@ def test_the_order_of_the_protocols(dataset: AssociationDataset) -> None:
         measured.name: evaluate_baseline(
             additive_degree, dataset, development_folds(dataset, measured, seed=0)
         ).summary()["auc"]
-        for measured in (PAPER, RANDOM, COLD_SMALL_MOLECULE)
+        for measured in (PAPER, RANDOM, COLD_COLUMNS)
     }
-    assert auc["paper"] > auc["random"] + 0.05 > auc["cold-small-molecule"] + 0.1
+    assert auc["paper"] > auc["random"] + 0.05 > auc["cold-columns"] + 0.1
 
 
 def test_metrics_are_as_is_where_the_protocol_says_so(dataset: AssociationDataset) -> None:
@@ -207,7 +205,7 @@ def test_too_few_associations(tiny: AssociationDataset) -> None:
     with pytest.raises(InputError, match="do not fill 40 folds"):
         development_folds(tiny, many, seed=0)
     with pytest.raises(InputError, match="6 groups of associations do not fill 7 folds"):
-        development_folds(tiny, dataclasses.replace(COLD_SMALL_MOLECULE, folds=7), seed=0)
+        development_folds(tiny, dataclasses.replace(COLD_COLUMNS, folds=7), seed=0)
 
 
 def test_nothing_to_rank_against(tiny: AssociationDataset) -> None:

@@ -46,18 +46,21 @@ def test_synth_then_check_gives_the_demos_hash(run: Any, tmp_path: Path) -> None
 def test_show_counts_what_is_there(run: Any) -> None:
     dataset = demo()
     summary = _document(run("show", "demo", "--json"))
-    assert (summary["mirnas"], summary["small_molecules"]) == (286, 39)
+    assert (summary["rows"], summary["columns"]) == (286, 39)
+    rows, columns = summary["sides"]
+    assert (rows["plural"], columns["plural"]) == ("miRNAs", "small molecules")
     assert summary["associations"] == int(dataset.associations.sum())
     assert summary["density"] == pytest.approx(summary["associations"] / (286 * 39))
-    assert (summary["twin_groups"], summary["twin_mirnas"]) == (31, 66)
+    assert (rows["twin_groups"], rows["twins"], columns["twins"]) == (31, 66, 0)
     degrees = dataset.associations.sum(axis=0, dtype=int)
-    top = summary["top_small_molecules"]
+    top = columns["top"]
     assert [row["associations"] for row in top] == sorted(degrees.tolist(), reverse=True)[:8]
     for row in top:
         assert degrees[dataset.column_index(row["name"])] == row["associations"]
     code, out, err = run("show", "demo")
     assert (code, out) == (0, "")
     assert dataset.content_hash in err
+    assert "66 precursors of 31 mature miRNAs" in err
 
 
 def test_list_says_what_is_here(run: Any, incomplete_data: Path, home: Path) -> None:
@@ -73,7 +76,7 @@ def test_list_says_what_is_here(run: Any, incomplete_data: Path, home: Path) -> 
         "enzymes": False,
         "hmdd2": False,
     }
-    assert here["gpcr"]["kinds"] == ["target", "drug"]
+    assert [kind["name"] for kind in here["gpcr"]["kinds"]] == ["target", "drug"]
     assert (here["gpcr"]["verified"], here["enzymes"]["verified"]) == (
         "SHA-256",
         "sizes and counts",
@@ -220,11 +223,11 @@ class TestFitness:
             "values go down to -0"
         ]
         unusable = document["unusable_protocols"]
-        assert set(unusable) == {"paper-10-fold", "cold-mirna", "cold-small-molecule"}
-        assert unusable["cold-small-molecule"] == ("2 groups of associations do not fill 5 folds")
+        assert set(unusable) == {"paper-10-fold", "cold-rows", "cold-columns"}
+        assert unusable["cold-columns"] == ("2 groups of associations do not fill 5 folds")
         code, _, err = run("check", folder)
         assert code == 0
-        assert "warning: the protocol cold-mirna cannot be used: 3 groups" in err
+        assert "warning: the protocol cold-rows cannot be used: 3 groups" in err
         assert "protocols that can be used: honest, random, paper, " in err
 
     def test_data_that_no_protocol_can_split(self, run: Any, tmp_path: Path) -> None:

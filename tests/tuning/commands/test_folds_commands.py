@@ -10,6 +10,7 @@ import pytest
 
 from model.baselines.additive_degree import additive_degree
 from model.baselines.registry import evaluate_baseline
+from model.data.kinds import DEFAULT_KINDS
 from model.data.synthetic import demo
 from model.evaluation.protocols import PROTOCOLS, development_folds
 from model.evaluation.protocols import protocol as find_protocol
@@ -38,7 +39,7 @@ def write_scores(document: dict[str, Any], path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("protocol", ["cold-mirna", "paper-80-10-10", "case-study:demo-sm-01"])
+@pytest.mark.parametrize("protocol", ["cold-rows", "paper-80-10-10", "case-study:demo-sm-01"])
 def test_export_then_score_gives_the_baselines_row(protocol: str, run: Any, tmp_path: Path) -> None:
     arguments = ["demo", "--protocol", protocol, "--seed", "2", "--json"]
     file = tmp_path / "folds.json"
@@ -74,7 +75,12 @@ def test_what_a_person_sees(run: Any, tmp_path: Path) -> None:
     predictions = write_scores(json.loads(file.read_text()), tmp_path / "counting.csv")
     code, out, err = run("folds", "score", file, predictions)
     assert (code, out) == (0, "")
-    for part in ("counting", "±", "protocol paper", PROTOCOLS["paper"].meaning):
+    for part in (
+        "counting",
+        "±",
+        "protocol paper",
+        PROTOCOLS["paper"].in_words_of(DEFAULT_KINDS).meaning,
+    ):
         assert part in err
 
 
@@ -103,7 +109,7 @@ def test_protocols_are_listed_with_their_meaning(run: Any) -> None:
     ("arguments", "parts"),
     [
         (["export", "demo"], ["--out"]),
-        (["export", "demo", "--protocol", "fair", "--out", "x"], ["fair", "cold-mirna"]),
+        (["export", "demo", "--protocol", "fair", "--out", "x"], ["fair", "cold-rows"]),
         (["export", "demo", "--protocol", "case-study:x", "--out", "x"], ["'x'"]),
         (["export", "demo", "--out", "nowhere/x.json"], ["nowhere", "cannot be written"]),
         (["score", "nowhere.json", "p.csv"], ["nowhere.json", "no such file"]),

@@ -11,6 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 from typer.testing import CliRunner
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import DEFAULT_KINDS, Kind, as_record
 from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.protocols import HONEST
@@ -124,17 +125,91 @@ def test_many_known_associations_in_a_row_are_only_counted():
         }
     )
     version = ModelVersion("toy", "1", 0)
-    table = _table(Ranking(version, rank_pairs(pairs, 2)), "small_molecule", "x")
+    table = _table(Ranking(version, DEFAULT_KINDS, 1, rank_pairs(pairs, 2)), "x")
     names, probabilities = (list(table.columns[place].cells) for place in (1, 2))
     assert names == ["6 miRNAs", "g", "h", "i", "j"]
     assert probabilities[0] == "0.4000 to 0.9000"
     assert list(table.columns[4].cells) == ["known", "", "known", "known", ""]
 
 
-@pytest.mark.parametrize("arguments", [(), ("--mirna", "a", "--small-molecule", "b")])
-def test_exactly_one_thing_is_ranked(run, arguments):
-    with pytest.raises(InputError, match="either --small-molecule or --mirna"):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "give one name with --for"),
+        (("--mirna", "a", "--small-molecule", "b"), "--small-molecule and --mirna: give one"),
+        (("--for", "a", "--mirna", "b"), "--for and --mirna: give one"),
+    ],
+)
+def test_exactly_one_thing_is_ranked(run, arguments, said):
+    with pytest.raises(InputError, match=said):
         run("predict", "toy", *arguments)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("Aspirin", "small_molecule"), (MIRNAS[0], "mirna")])
+def test_the_side_is_found(run, name, kind):
+    document = json.loads(run("predict", "toy", "--for", name, "--json").stdout)
+    assert document["query"] == {"kind": kind, "name": name}
+    assert {row[kind] for row in document["rows"]} == {name}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("asprin", "--for: unknown small molecule 'asprin' - did you mean Aspirin?"),
+        ("hsa_mir_21", "--for: unknown miRNA 'hsa_mir_21' - did you mean hsa-mir-21?"),
+        ("water", "'water' is neither a miRNA nor a small molecule - the miRNAs are hsa-mir-21"),
+    ],
+)
+def test_a_typing_error_is_understood_on_either_side(run, name, said):
+    with pytest.raises(InputError) as raised:
+        run("predict", "toy", "--for", name)
+    assert said in raised.value.line()
+
+
+def test_a_side_that_is_asked_for(run):
+    for side in ("miRNA", "MIRNAS", "mirna"):
+        run("predict", "toy", "--for", MIRNAS[0], "--side", side)
+    with pytest.raises(InputError, match="ranks miRNAs and small molecules: 'gene' is neither"):
+        run("predict", "toy", "--for", MIRNAS[0], "--side", "gene")
+    with pytest.raises(InputError, match=r"no small molecule.*name of a miRNA: ask with --for alo"):
+        run("predict", "toy", "--small-molecule", MIRNAS[0])
+
+
+def test_a_network_of_other_kinds(run, home, monkeypatch):
+    """With a name on both sides, which needs a side; the options of other kinds are refused."""
+    monkeypatch.setenv("MMATUNE_HOME", str(home))
+    kinds = (Kind("gene", "genes"), Kind("drug", "drugs"))
+    names = (("BRCA1", "TP53", "X"), ("X", "Imatinib"))
+    known = np.array([[0, 1], [1, 0], [0, 0]])
+    data = AssociationDataset("genes", *names, known, np.eye(3), np.eye(2), kinds)
+    client = mlflow_client()
+    experiment = client.create_experiment("g", artifact_location=str(artifact_root() / "g"))
+    card = ModelCard(
+        "genes", "second", HONEST, 0.8, 0.01, "For a test.", {}, Calibration(1.0, -4.0, 0.01, None)
+    )
+    scores = np.array([[0.8, 0.3], [0.1, 0.2], [0.9, 0.4]])
+    register(client.create_run(experiment).info.run_id, data, scores, card)
+    document = json.loads(run("predict", "genes", "--for", "BRCA1", "--json").stdout)
+    assert document["query"] == {"kind": "gene", "name": "BRCA1"}
+    assert document["rows"][0].keys() >= {"gene", "drug", "probability", "rank"}
+    assert "drugs for BRCA1, by genes version 1" in run("predict", "genes", "--for", "BRCA1").stderr
+    for side, partners in (("gene", ["X", "Imatinib"]), ("drugs", ["X", "BRCA1"])):
+        document = json.loads(
+            run("predict", "genes", "--for", "X", "--side", side, "--json").stdout
+        )
+        other = {"gene": "drug", "drug": "gene"}[document["query"]["kind"]]
+        assert [row[other] for row in document["rows"] if not row["known"]] == partners
+    for arguments, said in (
+        (("--for", "X"), "'X' names a gene and a drug - say which: --side 'gene' or --side 'drug'"),
+        (("--for", "BRAC1"), "--for: unknown gene 'BRAC1' - did you mean BRCA1?"),
+        (("--mirna", "BRCA1"), "--mirna: genes ranks genes and drugs: 'miRNA' is neither"),
+    ):
+        with pytest.raises(InputError) as raised:
+            run("predict", "genes", *arguments)
+        assert said in raised.value.line()
+        assert len(raised.value.lines()) == 1
+    found = best_unknown_pairs("genes", top=2).pairs
+    assert found.columns.tolist() == ["gene", "drug", "probability", "rank"]
 
 
 def test_an_unknown_name_gets_close_ones(run):
@@ -165,6 +240,7 @@ def test_models_are_listed(run):
             "aliases": ["champion"],
             "study": "first",
             "protocol": "honest",
+            "kinds": as_record(DEFAULT_KINDS),
             "metric": "auc",
             "measured_version": None,
             "confirmed": None,

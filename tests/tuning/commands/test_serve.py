@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import DEFAULT_KINDS
 from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.protocols import HONEST
@@ -149,7 +150,12 @@ def test_a_pulled_folder_is_whole_and_never_overwritten(tmp_path, capsys):
     document = json.loads(capsys.readouterr().out)
     assert {"MLmodel", "requirements.txt", "artifacts/scores.npz"} <= set(document["files"])
     card = (to / "MODEL_CARD.md").read_text(encoding="utf-8")
-    for part in (HONEST.meaning, "has not been confirmed", "MIT licence", "medical decisions"):
+    for part in (
+        HONEST.in_words_of(DEFAULT_KINDS).meaning,
+        "has not been confirmed",
+        "MIT licence",
+        "medical decisions",
+    ):
         assert part in card
     assert f"- data_hash: {resolve('toy').tags['data_hash']}" in card
     assert [one.name for one in to.parent.iterdir()] == ["model"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from model.data.datasets import AssociationDataset
+from model.data.kinds import DEFAULT_KINDS, as_record
 from model.errors import InputError
 from model.evaluation.calibration import Calibration, Reliability, ReliabilityBin
 from model.evaluation.protocols import HONEST, PAPER
@@ -53,11 +54,8 @@ def run_id(home):
 def dataset(first_association=(0, 0)):
     associations = np.zeros((M, S))
     associations[first_association] = associations[2, 3] = 1
-    mirnas, small_molecules = (
-        tuple(f"mir-{i}" for i in range(M)),
-        tuple(f"sm-{j}" for j in range(S)),
-    )
-    return AssociationDataset("toy", mirnas, small_molecules, associations, np.eye(M), np.eye(S))
+    rows, columns = tuple(f"mir-{i}" for i in range(M)), tuple(f"sm-{j}" for j in range(S))
+    return AssociationDataset("toy", rows, columns, associations, np.eye(M), np.eye(S))
 
 
 RELIABILITY = Reliability(
@@ -152,6 +150,7 @@ def test_a_version_says_where_it_comes_from_and_what_its_score_means(run_id):
         "study": "first",
         "dataset": "toy",
         "data_hash": data.content_hash,
+        "kinds": json.dumps(as_record(DEFAULT_KINDS)),
         "protocol": "honest",
         "metric": "auc",
         "development_auc": "0.8",
@@ -159,7 +158,12 @@ def test_a_version_says_where_it_comes_from_and_what_its_score_means(run_id):
         "configuration": "",
     }
     assert json.loads(found.tags["configuration"])["encoder"] == {"kind": "gin"}
-    for part in (HONEST.meaning, "development score", "0.8000 ± 0.0125", "medical decisions"):
+    for part in (
+        HONEST.in_words_of(DEFAULT_KINDS).meaning,
+        "development score",
+        "0.8000 ± 0.0125",
+        "medical decisions",
+    ):
         assert part in found.description
 
 
@@ -252,7 +256,7 @@ def test_a_second_confirmation_leaves_nothing_of_the_first(run_id):
 def test_a_card_of_version_0_1_0_is_renewed_too():
     said = "It is optimistic. Confirmed: AUC 0.9 (standard error 0.1) on fresh splits. AUC 0.8 on"
     text = f"{said} sealed. It is not comparable with a score of another protocol or data set."
-    found = confirmed_description(text, FRESH, "auc")
+    found = confirmed_description(text, FRESH, "auc", DEFAULT_KINDS)
     assert found.startswith("It is optimistic. Confirmed: AUC 0.8000 (standard error 0.0050) on")
     assert "0.9" not in found
     assert found.endswith(". It is not comparable with a score of another protocol or data set.")
@@ -322,7 +326,7 @@ def test_commands_say_whose_the_scores_are(run_id, capsys, tmp_path):
     register(run_id, dataset(), PROBABILITY, card())
     register(run_id, dataset(), PROBABILITY, everything(1), first_is_champion=False)
     for number, said in ((1, ""), (2, "the scores are of version 1")):
-        predict(f"toy/{number}", small_molecule="sm-0")
+        predict(f"toy/{number}", name="sm-0")
         pull(f"toy/{number}", tmp_path / f"toy-{number}")
         predicted, pulled = " ".join(capsys.readouterr().err.split()).split(" is in ")
         for text in (predicted, pulled):
@@ -409,6 +413,7 @@ def test_models_are_listed_by_name_and_newest_first(run_id):
         register(run_id, dataset(), PROBABILITY, card(auc, model=model))
     mlflow_client().set_model_version_tag("a", "1", "confirmed_auc", "0.55")
     common = {"study": "first", "protocol": "honest", "metric": "auc", "measured_version": None}
+    common["kinds"] = as_record(DEFAULT_KINDS)
     assert list_models() == [
         {"name": "a", "version": 1, "aliases": ["champion"], **common}
         | {"confirmed_auc": 0.55, "development_auc": 0.6, "confirmed": 0.55, "development": 0.6},

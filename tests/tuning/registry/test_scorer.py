@@ -1,6 +1,7 @@
 """The scorer on its own: ranks, names, and what it refuses."""
 
 import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from scipy.stats import rankdata
 
+from model.data.kinds import DEFAULT_KINDS
 from tuning.registry.scorer import PairScorer
 
 M, S = 17, 13
@@ -29,7 +31,8 @@ def scorer(arrays, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scorer")
     probability, known = arrays
     np.savez(folder / "scores.npz", probability=probability, known=known.astype(np.uint8))
-    names = {"mirnas": MIRNAS, "small_molecules": SMALL_MOLECULES}
+    kinds = [{**asdict(kind), "key": kind.key} for kind in DEFAULT_KINDS]
+    names = {"kinds": kinds, "rows": MIRNAS, "columns": SMALL_MOLECULES}
     (folder / "names.json").write_text(json.dumps(names))
     made = PairScorer()
     paths = {"scores": str(folder / "scores.npz"), "names": str(folder / "names.json")}

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from model.data.kinds import ANY_KINDS, in_words_of
 from model.evaluation.metrics.ranked_pairs import RankedPairs
 from model.evaluation.metrics.table import METRICS, fold_metrics, ranking_metrics
 from model.evaluation.metrics.top_of_list import expected_hits
@@ -114,7 +115,7 @@ def test_the_page_lists_the_table() -> None:
     page = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert rows == [
-        f"| `{name}` | {metric.label} | {metric.meaning} |"
+        f"| `{name}` | {in_words_of(metric.label, ANY_KINDS)} | {metric.meaning} |"
         for needed in (False, True)
         for name, metric in METRICS.items()
         if metric.needs_threshold is needed

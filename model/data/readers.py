@@ -14,13 +14,14 @@ import csv
 import io
 import math
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from model.errors import InputError, Problems
+from model.errors import DataWarning, InputError, Problems
 
 _DELIMITER_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
 # Narrower than float(), which also takes "nan", "inf" and "1_000".
@@ -116,9 +117,13 @@ def read_table(path: Path, delimiter: str) -> Table:
 
     Raises:
         InputError: the file is missing, empty, not text or cut off, or its rows are ragged.
+
+    Warns:
+        DataWarning: lines begin with ``#``.
     """
     # What is left of a remark is an empty line, so that lines keep their numbers.
-    text, delimiter, skipped = _delimited(_REMARK.sub("", read_text(path)), delimiter)
+    text, remarks = _REMARK.subn("", read_text(path))
+    text, delimiter, skipped = _delimited(text, delimiter)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -144,6 +149,10 @@ def read_table(path: Path, delimiter: str) -> Table:
                 hint=f"cells are separated by {_DELIMITER_NAMES[delimiter]}; is the file complete?",
             )
     problems.raise_any()
+    if remarks:
+        lines_are = "1 line begins" if remarks == 1 else f"{remarks} lines begin"
+        told = f"{path}: {lines_are} with # - such lines are remarks and are not read"
+        warnings.warn(told, DataWarning, stacklevel=3)
     width = max(_width(row) for row in rows)
     return Table(path, delimiter, [row[:width] for row in rows], lines)
 

@@ -353,12 +353,13 @@ class TestKinds:
             load_user_folder(folder)
 
     def test_what_is_passed_over_is_told(self, tmp_path: Path) -> None:
-        text = "gene,drug,pmid,\n" + "g-3,d-1,1,\n" * 3 + "g-1,d-2,2,\ng-1,d-2,3,\n"
+        text = "gene,drug,pmid,\n#\n# b\n" + "g-3,d-1,1,\n" * 3 + "g-1,d-2,2,\ng-1,d-2,3,\n"
         with pytest.warns(DataWarning) as caught:
             load_user_folder(_genes(tmp_path / "mine", text))
-        others, repeated = [str(warning.message) for warning in caught]
+        remarks, others, repeated = [str(warning.message) for warning in caught]
+        assert "associations.csv: 2 lines begin with # - such lines are remarks" in remarks
         assert "associations.csv, row 1: 1 column is not read: pmid" in others
-        assert "row 3: 3 rows repeat a pair, the first is 'g-3', 'd-1' - each pair" in repeated
+        assert "row 5: 3 rows repeat a pair, the first is 'g-3', 'd-1' - each pair" in repeated
 
     @pytest.mark.parametrize("plurals", [None, ("children", "sheep")])
     def test_they_come_back(self, plurals: tuple[str, str] | None, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from model.baselines.additive_degree import additive_degree
 from model.baselines.registry import evaluate_baseline
 from model.data.datasets import AssociationDataset
+from model.data.kinds import Kind
 from model.data.names import mature_name
 from model.data.synthetic import demo
 from model.errors import InputError
+from model.evaluation.protocol_names import is_same_protocol, todays_name
 from model.evaluation.protocols import (
     COLD_COLUMNS,
     COLD_ROWS,
@@ -30,6 +33,12 @@ from model.evaluation.protocols import (
 from model.evaluation.splits import SEALED, deal_out
 from tests.contracts.protocol import Pairs, as_set, crossing, index_pairs, sealed_pairs
 
+# The beginning of the SHA-256 of what folds of the demo data held out before the names changed.
+HELD_OUT_BEFORE = {
+    "honest": "c876f55fa0fdf7d8",
+    "cold-rows": "9fea1f6afe9ace1f",
+    "cold-columns": "c6bfb47ca43da12f",
+}
 # A molecule with many associations, a miRNA with some, and one with a twin that has some too.
 CASES = [case_study(name) for name in ("demo-sm-01", "demo-mir-60", "demo-mir-29-2")]
 EVERYTHING = [*PROTOCOLS.values(), *CASES]
@@ -251,3 +260,76 @@ def test_a_node_for_a_case_study(tiny: AssociationDataset) -> None:
 def test_a_protocol_that_cannot_be_is_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(HONEST, name="wrong", **wrong)
+
+
+def test_earlier_names_are_understood() -> None:
+    """Of the time when all data were of miRNAs and small molecules."""
+    assert protocol("cold-mirna") is COLD_ROWS
+    assert protocol("cold-small-molecule") is COLD_COLUMNS
+    assert todays_name("cold-mirna+groups-1a2b3c4d") == "cold-rows+groups-1a2b3c4d"
+    assert todays_name("cold-mirnas") == "cold-mirnas"
+    assert is_same_protocol("cold-mirna", "cold-rows")
+    assert not is_same_protocol("cold-mirna", "cold-columns")
+    assert not is_same_protocol(None, "honest")
+
+
+def test_splits_under_new_names_are_those_of_the_earlier_ones(dataset: AssociationDataset) -> None:
+    """So that scores recorded under those stay comparable."""
+    found = {
+        name: hashlib.sha256(
+            b"".join(
+                fold.held_out.tobytes() for fold in development_folds(dataset, PROTOCOLS[name], 3)
+            )
+        ).hexdigest()[:16]
+        for name in ("honest", "cold-rows", "cold-columns")
+    }
+    assert found == HELD_OUT_BEFORE
+
+
+def test_a_protocol_of_an_earlier_record() -> None:
+    recorded = json.loads(json.dumps(dataclasses.asdict(COLD_ROWS)))
+    recorded |= {"name": "cold-mirna, fresh", "split_by": "mirna", "meaning": "as it was"}
+    expected = dataclasses.replace(COLD_ROWS, name="cold-rows, fresh", meaning="as it was")
+    assert Protocol.of_record(recorded) == expected
+    recorded |= {"split_by": "small molecule", "grouping": [["a", "x"], ["b", "x"]]}
+    found = Protocol.of_record(recorded)
+    assert (found.split_by, found.grouping) == ("column", (("a", "x"), ("b", "x")))
+
+
+def test_a_meaning_is_in_the_words_of_the_data() -> None:
+    kinds = (Kind("gene", "genes"), Kind("drug", "drugs"))
+    assert COLD_ROWS.in_words_of(kinds).meaning.startswith("New genes: held-out ones")
+    for measured in (*PROTOCOLS.values(), case_study("BRCA1")):
+        assert "{" not in measured.in_words_of(kinds).meaning
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_twins_by_name_share_a_part_on_either_side(turned: bool, tiny: AssociationDataset) -> None:
+    """Precursors of one mature miRNA are found where the names are, whatever the kinds are."""
+    kinds = (Kind("disease", "diseases"), Kind("transcript", "transcripts"))
+    network = tiny
+    if turned:
+        network = AssociationDataset(
+            "turned",
+            tiny.columns,
+            tiny.rows,
+            tiny.associations.T,
+            tiny.column_similarity,
+            tiny.row_similarity,
+            kinds,
+        )
+    side = int(turned)
+    names = (network.rows, network.columns)[side]
+    for measured in (HONEST, COLD_COLUMNS if turned else COLD_ROWS):
+        for fold in development_folds(network, measured, 0):
+            pairs = fold.held_out.T - [0, len(network.rows)]
+
+            def labelled(pairs: np.ndarray, *, whole: bool) -> set[tuple[str, int]]:
+                return {
+                    (mature_name(names[pair[side]]), -1 if whole else int(pair[1 - side]))
+                    for pair in pairs
+                }
+
+            whole = measured is not HONEST
+            held_out = labelled(pairs, whole=whole)
+            assert not held_out & labelled(fold.train_pairs, whole=whole)

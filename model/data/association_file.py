@@ -61,6 +61,17 @@ def columns_of(kinds: Kinds, header: Sequence[str]) -> tuple[int | None, int | N
     return first, second
 
 
+def names_of(table: Table, kinds: Kinds, side: int) -> list[str]:
+    """The names of a side that nothing else names, in the order in which they first appear."""
+    column = columns_of(kinds, table.rows[0])[side]
+    if None not in columns_of(kinds, table.rows[0]):
+        cells = [row[column or 0] for row in table.rows[1:]]
+    else:
+        cells = [row[0] for row in table.rows[1:]] if side == 0 else table.rows[0][1:]
+    names = dict.fromkeys(cell.strip() for cell in cells)
+    return [name for name in names if name and name.isprintable()]
+
+
 def associations_of(table: Table, sides: Sides) -> np.ndarray:
     """(M, S) 0/1 of either form. A `DataWarning` tells what was passed over.
 

@@ -68,10 +68,7 @@ def _map_similarity(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
             where=str(path.parent),
             hint=f"give the names of {path.name}'s rows there, one a line",
         )
-    names = [line.strip() for line in read_text(names_path).splitlines()]
-    while names and not names[-1]:
-        names.pop()
-    check_names(names, kind, lambda i: place(names_path, row=i + 1))
+    names = read_names(names_path, kind)
     if matrix.shape != (len(names), len(names)):
         raise InputError(
             f"holds {matrix.shape[0]} x {matrix.shape[1]} values, but {names_path.name} has"
@@ -79,3 +76,12 @@ def _map_similarity(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
             where=str(path),
         )
     return names, matrix
+
+
+def read_names(path: Path, kind: str) -> list[str]:
+    """The names in a file with one a line; InputError for those that are none or stand twice."""
+    names = [line.strip() for line in read_text(path).splitlines()]
+    while names and not names[-1]:
+        names.pop()
+    check_names(names, kind, lambda i: place(path, row=i + 1))
+    return names

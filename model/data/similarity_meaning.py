@@ -16,6 +16,7 @@ import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.data.finding import Finding
+from model.data.similarity.absence import is_absent
 
 _MOST = 300  # rows that are looked at, of a larger similarity drawn
 _FEWEST = 3  # two things have one similarity, which says nothing of its scale
@@ -28,7 +29,7 @@ def doubts_about(dataset: AssociationDataset) -> list[Finding]:
     """What is amiss with scale and meaning of either similarity."""
     found = []
     for kind, names, similarity in dataset.sides:
-        if len(names) >= _FEWEST:
+        if len(names) >= _FEWEST and not is_absent(similarity):
             rows = np.arange(len(names))
             if len(rows) > _MOST:
                 rows = np.sort(np.random.default_rng(0).choice(rows, size=_MOST, replace=False))
@@ -47,8 +48,8 @@ def _doubts(part: np.ndarray, names: Sequence[str], where: str) -> list[Finding]
             Finding(
                 f"every value is {own[0]:g}",
                 where,
-                "give similarities that tell things apart; where none are known, 1 for a thing with"
-                " itself and 0 for two",
+                "give similarities that tell things apart, or leave the file out where none are"
+                " known",
             )
         ]
     if np.abs(own).max() < 1e-9:

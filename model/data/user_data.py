@@ -4,7 +4,8 @@
   ``drug_similarity.csv``): a square matrix whose header row and first column hold the same names in
   the same order. They give the data set its names and their order. A large one may be `.npy`
   (float32 or float64), which is read from disk as it is needed; its names then stand one a line in
-  ``KIND_names.txt``.
+  ``KIND_names.txt``. A kind may have none, see `model.data.similarity.absence`: its names are then
+  those of ``KIND_names.txt``, or else of the associations, in the order in which they appear.
 - ``associations``: either the known pairs, one a row, under a header of the two kinds
   (``gene,drug``), or a matrix of 0 and 1 whose header row holds the names of one kind and whose
   first column those of the other, each in any order.
@@ -20,16 +21,18 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
-from model.data.association_file import Sides, associations_of
+from model.data.association_file import Sides, associations_of, names_of
 from model.data.datasets import AssociationDataset
 from model.data.description import Description, read_description
 from model.data.kinds import DEFAULT_KINDS, Kind, Kinds, key_of, kind_of
 from model.data.readers import Table, read_table
-from model.data.similarity_file import DELIMITERS, read_similarity
+from model.data.similarity.absence import LARGEST, identity, is_absent
+from model.data.similarity_file import DELIMITERS, read_names, read_similarity
 from model.errors import InputError, Problems
 
 _FORMAT_HINT = (
@@ -38,6 +41,7 @@ _FORMAT_HINT = (
 )
 _SUFFIXES = (*DELIMITERS, ".npy")
 _ENDING = "_similarity"
+_CLOSE = 0.85  # of 1, difflib's ratio: one or two letters of a name
 
 
 def load_user_folder(folder: Path, *, average: bool = False) -> AssociationDataset:
@@ -60,8 +64,7 @@ def load_user_folder(folder: Path, *, average: bool = False) -> AssociationDatas
         kinds, may_be_turned = _kinds(folder, table)
         for kind in kinds:
             with problems.gathered():
-                path = _find(folder, kind.similarity, _SUFFIXES)
-                sides.append(read_similarity(path, kind, average=average))
+                sides.append(_side(folder, kinds, kind, table, average=average))
     with problems.gathered():
         of_associations.raise_any()
         if table is not None and kinds is not None and len(sides) == 2:
@@ -111,7 +114,11 @@ def write_user_folder(
             header = [kind.key for kind in dataset.kinds]
             _write(made / "associations.csv", [header, *pairs])
             for kind, names, similarity in dataset.sides:
-                _write_similarity(made / f"{kind.similarity}.csv", names, similarity)
+                if similarity.dtype == np.float64 and is_absent(similarity):
+                    lines = "".join(f"{name}\n" for name in names)
+                    (made / f"{kind.key}_names.txt").write_text(lines, encoding="utf-8")
+                else:
+                    _write_similarity(made / f"{kind.similarity}.csv", names, similarity)
             if description is not None:
                 description.write(made)
             if folder.exists():
@@ -121,6 +128,46 @@ def write_user_folder(
         raise InputError(
             f"cannot be written: {error.strerror}", where=str(folder), hint="give another path"
         ) from error
+
+
+def _side(
+    folder: Path, kinds: Kinds, kind: Kind, table: Table | None, *, average: bool
+) -> tuple[list[str], np.ndarray]:
+    """Names and similarity of a kind; the identity where it has none."""
+    path = _found(folder, kind.similarity, _SUFFIXES)
+    if path is not None:
+        return read_similarity(path, kind, average=average)
+    _check_none_is_meant(folder, kinds, kind)
+    listed = _found(folder, f"{kind.key}_names", (".txt",))
+    names = read_names(listed, kind.name) if listed else []
+    if listed is None and table is not None:
+        names = names_of(table, kinds, kinds.index(kind))
+    if len(names) > LARGEST:
+        raise InputError(
+            f"no similarity of {kind.counted(len(names))} is given; without one there can be"
+            f" {LARGEST:,} at most",
+            where=str(folder),
+            hint=f"`mmatune data similarity` makes a {kind.similarity} from what is known of them",
+        )
+    return names, identity(len(names))
+
+
+def _check_none_is_meant(folder: Path, kinds: Kinds, kind: Kind) -> None:
+    """Raise where the similarity of a kind seems to be there under another name."""
+    known = [other.similarity for other in kinds]
+    problems = Problems()
+    for path in sorted(folder.iterdir()):
+        stem = key_of(path.stem)
+        is_close = bool(get_close_matches(stem, [kind.similarity], cutoff=_CLOSE))
+        if stem not in known and (stem.endswith(_ENDING) or is_close) and path.is_file():
+            problems.add(
+                f"is of neither kind, {kinds[0].name} nor {kinds[1].name}, and no similarity of the"
+                f" {kind.plural} is there",
+                where=str(path),
+                hint=f"rename it to {kind.similarity}{path.suffix}, or remove it: {kind.plural} are"
+                " then known by their associations alone",
+            )
+    problems.raise_any()
 
 
 def _kinds(folder: Path, table: Table | None) -> tuple[Kinds, bool]:
@@ -146,7 +193,7 @@ def _kinds(folder: Path, table: Table | None) -> tuple[Kinds, bool]:
     raise InputError(
         "nothing names two kinds of things",
         where=str(folder),
-        hint="put `gene_similarity.csv` and `drug_similarity.csv` there, in words of your own, and"
+        hint="put `gene_similarity.csv` and `drug_similarity.csv` there, in words of your own, or"
         f" `associations.csv` under the header `gene,drug`; {_FORMAT_HINT}",
     )
 
@@ -163,8 +210,12 @@ def _are_turned(table: Table, rows: Sequence[str], columns: Sequence[str]) -> bo
 
 
 def _keys(folder: Path) -> list[str]:
-    """Kinds that have a similarity, by the names of the files."""
-    return sorted({key_of(path.stem.removesuffix(_ENDING)) for path in _similarities(folder)})
+    """Kinds that have a similarity or a list of names, by the names of the files."""
+    keys = {key_of(path.stem.removesuffix(_ENDING)) for path in _similarities(folder)}
+    if len(keys) < 2:  # one without a similarity may have a list of names
+        lists = [path for path in folder.glob("*.txt") if key_of(path.stem).endswith("_names")]
+        keys |= {key_of(path.stem).removesuffix("_names") for path in lists}
+    return sorted(keys)
 
 
 def _similarities(folder: Path) -> list[Path]:
@@ -176,15 +227,20 @@ def _similarities(folder: Path) -> list[Path]:
 
 
 def _find(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path:
-    there = [path for path in folder.iterdir() if key_of(path.stem) == stem]
-    found = [path for suffix in suffixes for path in sorted(there) if path.suffix == suffix]
-    if not found:
+    found = _found(folder, stem, suffixes)
+    if found is None:
         names = " nor ".join(f"{stem}{suffix}" for suffix in suffixes)
         raise InputError(f"there is neither {names}", where=str(folder), hint=_FORMAT_HINT)
+    return found
+
+
+def _found(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path | None:
+    there = [path for path in folder.iterdir() if key_of(path.stem) == stem]
+    found = [path for suffix in suffixes for path in sorted(there) if path.suffix == suffix]
     if len(found) > 1:
         names = " and ".join(path.name for path in found[:2])
         raise InputError(f"there are both {names}", where=str(folder), hint="remove one")
-    return found[0]
+    return found[0] if found else None
 
 
 def _write_similarity(path: Path, names: Sequence[str], matrix: np.ndarray) -> None:

@@ -11,6 +11,7 @@ import re
 from model.data.datasets import AssociationDataset
 from model.data.finding import Finding, warn_of
 from model.data.profile_leak import leaks
+from model.data.similarity.absence import absences
 from model.data.similarity_meaning import doubts_about
 from model.errors import InputError, Problems
 from model.evaluation.folds import Protocol, development_folds
@@ -22,8 +23,8 @@ _NOT_IN_A_MODEL_NAME = re.compile(r"[/:@%'\"`\\]")
 
 
 def findings(dataset: AssociationDataset) -> list[Finding]:
-    """What is amiss with the similarities: leaks first, then scale and meaning."""
-    return [*leaks(dataset), *doubts_about(dataset)]
+    """What is amiss with the similarities: leaks first, then scale and meaning, then absence."""
+    return [*leaks(dataset), *doubts_about(dataset), *absences(dataset)]
 
 
 def check_before_study(

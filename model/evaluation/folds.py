@@ -15,6 +15,7 @@ import numpy as np
 
 from model.data.datasets import AssociationDataset
 from model.data.kinds import Kinds, in_words_of
+from model.data.similarity.absence import meaning_of_absence
 from model.errors import InputError
 from model.evaluation.metrics.ranked import Balance
 from model.evaluation.protocol_names import earlier_name, todays_name
@@ -181,6 +182,7 @@ def _partition(
     dataset: AssociationDataset, protocol: Protocol, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
     """Part of each association (see `model/evaluation/splits.py`), its group, and the generator."""
+    _check_new_ones_are_known(dataset, protocol)
     key = f"{dataset.content_hash}/{earlier_name(protocol.name)}/{seed}"
     rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
     groups = association_groups(dataset, protocol.split_by, protocol.grouping)
@@ -232,6 +234,20 @@ def _fold(
         ranked_against=against,
         balance=protocol.balance,
     )
+
+
+def _check_new_ones_are_known(dataset: AssociationDataset, protocol: Protocol) -> None:
+    """Raise where nothing but associations is known of things that have none in training."""
+    if protocol.split_by == "association":
+        return
+    side = _cold_side(dataset, protocol)
+    if meaning := meaning_of_absence(dataset, side):
+        raise InputError(
+            f"{meaning}, so {protocol.name} means nothing here",
+            where=dataset.name,
+            hint=f"give a {dataset.kinds[side].similarity} (`mmatune data similarity` makes one),"
+            " or take another protocol, such as `honest`",
+        )
 
 
 def _cold_side(dataset: AssociationDataset, protocol: Protocol) -> int:

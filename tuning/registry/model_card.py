@@ -11,6 +11,7 @@ from typing import Any
 
 from model.data.datasets import AssociationDataset
 from model.data.kinds import Kinds, as_record
+from model.data.similarity.absence import meaning_of_absence
 from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.protocols import Protocol
@@ -185,7 +186,7 @@ def description(card: ModelCard, dataset: AssociationDataset) -> str:
 
 **Trained on.** Data set `{dataset.name}` with {len(dataset.association_pairs)} known associations \
 (hash `{dataset.content_hash[:12]}`); configuration found by the study \
-`{card.study}`{_started(card)}.
+`{card.study}`{_started(card)}.{_unknown(dataset)}
 
 **Measured.** {_whose(card)}{measured} under the protocol `{card.protocol.name}`. \
 {meaning} This is a development score: the study chose the configuration by it, so \
@@ -200,6 +201,12 @@ is not shown to be unassociated. \
 **Licence.** The program that made it is under the MIT licence. The scores come from the data set \
 and hold its names and associations: pass them on as the terms of the data set allow.
 """
+
+
+def _unknown(dataset: AssociationDataset) -> str:
+    """What it means for the scores that a side has no similarity."""
+    said = [meaning for side in (0, 1) if (meaning := meaning_of_absence(dataset, side))]
+    return "".join(f" {one[0].upper()}{one[1:]}." for one in said)
 
 
 def _seeds(card: ModelCard) -> str:

@@ -144,11 +144,6 @@ class TestAllAtOnce:
         lines = _refusal(_folder(tmp_path / "mine", **dict.fromkeys(_as_keys(GOOD)))).lines()
         assert "nothing names two kinds of things" in lines[0]
         assert "there is neither associations.csv nor associations.tsv" in lines[1]
-        lines = _refusal(_folder(tmp_path / "two", **dict.fromkeys(_as_keys(GOOD)[:2]))).lines()
-        assert [line.split("there is ")[1].split()[1] for line in lines] == [
-            "mirna_similarity.csv",
-            "small_molecule_similarity.csv",
-        ]
 
     def test_names_of_the_other_side(self, tmp_path: Path) -> None:
         text = "mirna,small_molecule\n" + "mir-1,sm-1\n" * 3 + "sm-1,mir-1\nmir_2,sm 1\n"

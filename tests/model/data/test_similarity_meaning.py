@@ -24,7 +24,7 @@ def _found(similarity: np.ndarray) -> list[Finding]:
 @pytest.mark.parametrize(
     ("similarity", "words", "mend"),
     [
-        (np.zeros_like(GOOD), "every value is 0", "1 for a thing with itself"),
+        (np.zeros_like(GOOD), "every value is 0", "or leave the file out"),
         (np.full_like(GOOD, 0.5), "every value is 0.5", "tell things apart"),
         (GOOD.max() - GOOD, "the diagonal is 0", "1 - distance / largest distance"),
         (100 * GOOD, "values reach 64, which looks like percent", "divide by 100"),
@@ -56,7 +56,7 @@ def _odd(change: str) -> np.ndarray:
         similarity = np.where(np.tril(drawn) | np.tril(drawn).T, 1.0, 0.0)
         np.fill_diagonal(similarity, 1)
     if change == "nothing known":
-        similarity = np.eye(len(GOOD))
+        similarity = np.where(np.eye(len(GOOD)), 1, 0.3)
     return similarity
 
 
@@ -67,7 +67,7 @@ def _odd(change: str) -> np.ndarray:
         ("above 1", "values reach"),
         ("diagonal", f"a thing is more like another than like itself: {NAMES[7]!r} has 0.1 itself"),
         ("no kernel", "far from positive semi-definite"),
-        ("nothing known", "two different things always have 0"),
+        ("nothing known", "two different things always have 0.3"),
     ],
 )
 def test_what_may_be_meant_is_a_warning(change: str, words: str) -> None:

@@ -60,7 +60,11 @@ def test_tabs_and_commas_may_be_mixed(tmp_path: Path) -> None:
 # What replaces a good file, where the error must point to, what it must show.
 BAD = {
     "ragged": ({"associations__csv": "mirna,small_molecule\nmir-1\n"}, "row 2, column 2", "1 cell"),
-    "no similarity": ({"mirna_similarity__csv": None}, "", "neither mirna_similarity.csv nor"),
+    "misnamed": (
+        {"mirna_similarity__csv": None, "mirna_similarty__csv": GOOD["mirna_similarity.csv"]},
+        "mirna_similarty.csv",
+        "no similarity of the miRNAs is there",
+    ),
     "two forms": ({"associations__tsv": "x"}, "", "both associations.csv and associations.tsv"),
     "NaN": (
         {"small_molecule_similarity__csv": ",sm-1,sm-2\nsm-1,1,nan\nsm-2,0.5,1\n"},
@@ -346,10 +350,8 @@ class TestKinds:
         assert "unknown gene 'g_1' - did you mean g-1?" in lines
         assert "unknown gene 'd-1' - it is the name of a drug" in lines
         assert "unknown drug 'x' - the drugs are d-1, d-2" in lines
-        (folder / "drug_similarity.csv").unlink()
-        with pytest.raises(
-            InputError, match=r"neither drug_similarity.csv nor drug_similarity.tsv"
-        ):
+        (folder / "drug_similarity.csv").rename(folder / "drugs_similarity.csv")
+        with pytest.raises(InputError, match="no similarity of the drugs is there"):
             load_user_folder(folder)
 
     def test_what_is_passed_over_is_told(self, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tuning.record.client import mlflow_client
 from tuning.registry.model_card import (
     ModelCard,
     confirmed_description,
+    description,
     trained_on,
     version_tags,
 )
@@ -176,6 +177,18 @@ DIFFERENCE = {
     "confirmed_against": "kernel ridge",
 }
 ACROSS = "mmatune promote first --across"
+
+
+def test_a_card_says_what_is_known_of_a_side():
+    """The toy data have no similarity of either side."""
+    told = description(card(), dataset())
+    assert (
+        "No similarity of the miRNAs is given: they are known by their associations alone" in told
+    )
+    assert "a small molecule without associations cannot be told from another.\n\n" in told
+    similar = 0.5 + 0.5 * np.eye(len(dataset().rows))
+    known = replace(dataset(), row_similarity=similar)
+    assert "No similarity of the miRNAs" not in description(card(), known)
 
 
 def confirm(number, fresh=0.8, error=0.005, ahead=(), across=ACROSS):

@@ -103,3 +103,85 @@ def test_every_unreadable_row_is_an_error_of_the_document(
     assert code == 2
     assert len(document["others"]) == 1
     assert not (tmp_path / "s.csv").exists()
+
+
+class TestInAFolder:
+    """What is written fits the data, and passes `data check`."""
+
+    @pytest.fixture
+    def mine(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        rng = np.random.default_rng(0)
+        pairs = [f"g{g},d{d}" for g in range(12) for d in range(10) if rng.random() < 0.4]
+        (folder / "associations.csv").write_text("\n".join(["gene,drug", *pairs]) + "\n")
+        return folder
+
+    @pytest.fixture
+    def features(self, tmp_path: Path) -> Path:
+        rng = np.random.default_rng(1)
+        rows = [f"d{d},{','.join(map(str, rng.random(4)))}" for d in range(11)]
+        path = tmp_path / "features.csv"
+        path.write_text("\n".join(["drug,a,b,c,d", *rows]))
+        return path
+
+    def test_it_passes_data_check(
+        self, run: Any, mine: Path, features: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        code, _, err = run("features", features, "--to", mine, "--kind", "Drugs")
+        assert code == 0
+        assert "1 drug without an association: d10" in err
+        # Now only the genes have none.
+        genes = features.with_name("genes.csv")
+        genes.write_text(features.read_text().replace("\nd", "\ng") + "\ng11,1,2,3,4")
+        assert run("features", genes, "--to", mine)[0] == 0
+        code, out, _ = run_mmatune(capfd, "data", "check", mine, "--json")
+        document = json.loads(out)
+        assert (code, document["ok"], document["warnings"]) == (0, True, [])
+        assert sorted(path.name for path in mine.iterdir()) == [
+            "associations.csv",
+            "drug_similarity.csv",
+            "gene_similarity.csv",
+        ]
+
+    def test_things_without_a_description_are_all_named(
+        self, run: Any, mine: Path, features: Path
+    ) -> None:
+        lines = features.read_text().splitlines()
+        features.write_text("\n".join([lines[0], *lines[3:]]))
+        code, _, err = run("features", features, "--to", mine, "--kind", "drug")
+        assert code == 2
+        assert sorted(err.splitlines()) == [
+            f"error: mine: the drug 'd{d}' has associations, but is not among the 9 things"
+            " described - describe it, or take its associations out"
+            for d in (0, 1)
+        ]
+        assert [path.name for path in mine.iterdir()] == ["associations.csv"]
+
+    @pytest.mark.parametrize("name", ["associations.csv", "copy.csv"])
+    def test_the_associations_are_no_description(
+        self, run: Any, mine: Path, tmp_path: Path, name: str
+    ) -> None:
+        source = mine / "associations.csv"
+        if name != source.name:  # under another name it is found by what it makes
+            source = tmp_path / name
+            source.write_text((mine / "associations.csv").read_text())
+        code, _, err = run("annotations", source, "--to", mine, "--kind", "gene")
+        assert code == 2
+        assert "so held-out associations are in it" in err or "holds the answer" in err
+        assert [path.name for path in mine.iterdir()] == ["associations.csv"]
+
+    def test_the_kind_is_asked_for_where_it_is_not_clear(
+        self, run: Any, mine: Path, features: Path
+    ) -> None:
+        _, _, err = run("features", features, "--to", mine)
+        assert "mine: both kinds lack a similarity - say whose this is: --kind gene or" in err
+        _, _, err = run("features", features, "--to", mine, "--kind", "protein")
+        assert "--kind: mine has no 'protein' - its kinds are gene and drug" in err
+
+
+def test_a_folder_without_data_takes_it_by_kind(run: Any, table: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    assert run("smiles", table, "--to", folder, "--kind", "drug")[0] == 0
+    assert [path.name for path in folder.iterdir()] == ["drug_similarity.csv"]

@@ -116,7 +116,8 @@ def run_study(plan: StudyPlan) -> StudyResult:
         save_plan(plan)
         with flush_on_exit(record):
             record.log_json(record.run_id, plan.space.model_dump(), "search_space.json")
-            record.log_json(record.run_id, asdict(plan.protocol), "protocol.json")
+            protocol = plan.protocol.in_words_of(plan.dataset.kinds)
+            record.log_json(record.run_id, asdict(protocol), "protocol.json")
             attach_folds(record, plan, folds)
             _describe(plan, record)
             if line := other_data(plan.dataset.name, plan.dataset.content_hash):

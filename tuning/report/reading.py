@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.data.kinds import Kinds, as_record, of_record
+from model.data.kinds import Kinds, as_record, in_words_of, of_record
 from model.errors import InputError
 from model.evaluation.protocols import protocol
 from search_spaces.schema import SearchSpace
@@ -178,7 +178,7 @@ def _protocol(client: MlflowClient, run_id: str, name: str, kinds: Kinds) -> dic
             "groups": None,
         }
     groups = None if isinstance(document["grouping"], str) else document["grouping"]
-    return {"name": name, "meaning": document["meaning"], "groups": groups}
+    return {"name": name, "meaning": in_words_of(document["meaning"], kinds), "groups": groups}
 
 
 def _artifact(client: MlflowClient, run_id: str, name: str) -> Any | None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from model.data.kinds import DEFAULT_KINDS, as_record
 from search_spaces.schema import SearchSpace
 from tuning.report.figures import parallel_coordinates, slices
 from tuning.report.importance import importances
@@ -36,6 +37,7 @@ TRIALS = [
     for number, point in enumerate(POINTS)
 ]
 REPORT = {
+    "kinds": as_record(DEFAULT_KINDS),
     "metric": "auc",
     "space": {"name": "own", **SPACE.model_dump(mode="json")},
     "trials": TRIALS,

@@ -59,8 +59,6 @@ SPACE = {
         "features.associations": "gip",
         "encoder.type": "sage",
         "encoder.layers": 1,
-        "encoder.hidden_dim": 32,
-        "encoder.out_dim": 32,
         "encoder.norm": "none",
         "head.type": "propagation",
         "mask.rate": 0.2,

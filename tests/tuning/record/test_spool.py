@@ -240,7 +240,7 @@ def test_writing_calls_no_server(home: Path, tmp_path: Path) -> None:
 
 SPACE = {
     "description": "short trials with long curves",
-    "schedule": {"report_every": 2, "first_rung": 50},
+    "schedule": {"report_every": 4, "first_rung": 52},
     "fixed": {"encoder.layers": 1, "encoder.out_dim": 16, "training.epochs": 100},
     "search": {"encoder.dropout": {"type": "float", "low": 0.0, "high": 0.5}},
 }
@@ -274,9 +274,9 @@ def test_a_server_that_is_killed_in_the_middle_costs_no_trial_and_no_point(
             time.sleep(0.1)
 
     def cut() -> None:
-        wait_for_points(20)
+        wait_for_points(10)
         os.killpg(server.pid, signal.SIGKILL)
-        wait_for_points(60)  # meanwhile the study goes on, on disk
+        wait_for_points(40)  # meanwhile the study goes on, on disk
         time.sleep(seconds)
         restarted.append(_server(home, port))
 

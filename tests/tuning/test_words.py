@@ -149,7 +149,6 @@ def test_data_commands_and_errors(run: Outputs, folder: Path, tmp_path: Path) ->
         ("associations.csv", "who,what,when\nGENE1,DB00001,now\n"),
         ("associations.csv", ",DB00001\nGENE1,1\n"),
         ("associations.csv", "gene,drug\n"),
-        ("gene_similarity.csv", None),
         ("gene_similarity.csv", ",a,a\na,1,2\nb,3,x\n"),
         ("drug_similarity.csv", ",a,b\na,1,2\nb,3,1\n"),
         ("dataset.yaml", "kind: [gene, drug]\n"),

@@ -42,6 +42,10 @@ class Similarity:
     said: tuple[str, ...] = ()
 
 
+# Sphinx takes a bare `type` in a signature for the fields of that name.
+SettingsClass = type[Config]
+
+
 @dataclass(frozen=True)
 class Way:
     """One way to a similarity: an entry of `WAYS`.
@@ -57,7 +61,7 @@ class Way:
 
     meaning: str
     files: tuple[str, ...]
-    settings: type[Config]
+    settings: SettingsClass
     make: Callable[[Sequence[Path], Any, Advance], Similarity]
 
 
@@ -84,7 +88,7 @@ def make(way: Way, files: Sequence[Path], settings: Sequence[str], advance: Adva
     return way.make(files, chosen, advance)
 
 
-def read_settings(kind: type[Config], texts: Sequence[str]) -> Config:
+def read_settings(kind: SettingsClass, texts: Sequence[str]) -> Config:
     """Settings from ``name=value`` each; InputError for all that are amiss."""
     problems = Problems()
     values: dict[str, str] = {}
@@ -131,7 +135,7 @@ def needed(library: str) -> Iterator[None]:
         ) from error
 
 
-def _told(kind: type[Config], only: str | None = None) -> str:
+def _told(kind: SettingsClass, only: str | None = None) -> str:
     return "; ".join(
         f"{name}={field.default} ({field.description})"
         for name, field in kind.model_fields.items()

@@ -142,9 +142,9 @@ def test_only_cold_protocols_of_that_side_are_refused() -> None:
     dataset = without(demo(), "row_similarity")
     assert [one.message[:30] for one in findings(dataset)] == ["no similarity of the miRNAs is"]
     refused = unusable_protocols(dataset)
-    assert list(refused) == ["cold-mirna"]
-    assert "they are known by their associations alone" in refused["cold-mirna"]
-    assert "so cold-mirna means nothing here" in refused["cold-mirna"]
+    assert list(refused) == ["cold-rows"]
+    assert "they are known by their associations alone" in refused["cold-rows"]
+    assert "so cold-rows means nothing here" in refused["cold-rows"]
     development_folds(dataset, case_study("demo-sm-01"), 0)
     with pytest.raises(InputError, match="so case-study:demo-mir-60 means nothing here"):
         development_folds(dataset, case_study("demo-mir-60"), 0)

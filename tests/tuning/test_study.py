@@ -274,6 +274,7 @@ def test_study_list_and_show(result: StudyResult, capsys: pytest.CaptureFixture[
     assert row == {
         "name": "mixed",
         "dataset": "demo",
+        "kinds": as_record(DEFAULT_KINDS),
         "protocol": "honest",
         "status": "finished",
         "trials": 7,

@@ -148,7 +148,7 @@ def test_only_cold_protocols_of_that_side_are_refused() -> None:
     development_folds(dataset, case_study("demo-sm-01"), 0)
     with pytest.raises(InputError, match="so case-study:demo-mir-60 means nothing here"):
         development_folds(dataset, case_study("demo-mir-60"), 0)
-    assert list(unusable_protocols(without(demo(), "column_similarity"))) == ["cold-small-molecule"]
+    assert list(unusable_protocols(without(demo(), "column_similarity"))) == ["cold-columns"]
     assert unusable_protocols(demo()) == {}
 
 

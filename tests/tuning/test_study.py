@@ -19,6 +19,7 @@ import torch
 import yaml
 
 from model.baselines.registry import BASELINES
+from model.data.kinds import DEFAULT_KINDS, as_record
 from model.data.synthetic import demo
 from model.errors import InputError
 from model.evaluation.protocols import HONEST, sealed_fold

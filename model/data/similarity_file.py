@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +88,20 @@ def read_names(path: Path, kind: str) -> list[str]:
         names.pop()
     check_names(names, kind, lambda i: place(path, row=i + 1))
     return names
+
+
+def write_similarity(path: Path, names: Sequence[str], matrix: np.ndarray) -> None:
+    """Write a similarity as text, which reads back to the same bits."""
+    # repr() of a float is the shortest text that does.
+    rows = ([name, *map(repr, row)] for name, row in zip(names, matrix.tolist(), strict=True))
+    write_table(path, chain([["", *names]], rows))
+
+
+def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write rows as `.csv` or `.tsv`, by the suffix."""
+    delimiter = DELIMITERS[path.suffix]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        plain = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        quoted = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for row in rows:
+            (quoted if row[0].startswith("#") else plain).writerow(row)  # it would be a remark

@@ -18,9 +18,8 @@ names of the similarities. All problems of a folder are told at once.
 
 from __future__ import annotations
 
-import csv
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -32,7 +31,13 @@ from model.data.description import Description, read_description
 from model.data.kinds import DEFAULT_KINDS, Kind, Kinds, key_of, kind_of
 from model.data.readers import Table, read_table
 from model.data.similarity.absence import LARGEST, identity, is_absent
-from model.data.similarity_file import DELIMITERS, read_names, read_similarity
+from model.data.similarity_file import (
+    DELIMITERS,
+    read_names,
+    read_similarity,
+    write_similarity,
+    write_table,
+)
 from model.errors import InputError, Problems
 
 _FORMAT_HINT = (
@@ -112,13 +117,13 @@ def write_user_folder(
             made = Path(scratch) / folder.name
             made.mkdir()
             header = [kind.key for kind in dataset.kinds]
-            _write(made / "associations.csv", [header, *pairs])
+            write_table(made / "associations.csv", [header, *pairs])
             for kind, names, similarity in dataset.sides:
                 if similarity.dtype == np.float64 and is_absent(similarity):
                     lines = "".join(f"{name}\n" for name in names)
                     (made / f"{kind.key}_names.txt").write_text(lines, encoding="utf-8")
                 else:
-                    _write_similarity(made / f"{kind.similarity}.csv", names, similarity)
+                    write_similarity(made / f"{kind.similarity}.csv", names, similarity)
             if description is not None:
                 description.write(made)
             if folder.exists():
@@ -241,17 +246,3 @@ def _found(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path | None:
         names = " and ".join(path.name for path in found[:2])
         raise InputError(f"there are both {names}", where=str(folder), hint="remove one")
     return found[0] if found else None
-
-
-def _write_similarity(path: Path, names: Sequence[str], matrix: np.ndarray) -> None:
-    # repr() of a float is the shortest text that reads back to the same bits.
-    rows = ([name, *map(repr, row)] for name, row in zip(names, matrix.tolist(), strict=True))
-    _write(path, [["", *names], *rows])
-
-
-def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        plain = csv.writer(file, lineterminator="\n")
-        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        for row in rows:
-            (quoted if row[0].startswith("#") else plain).writerow(row)  # it would be a remark

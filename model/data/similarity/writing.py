@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from model.data.kinds import kind_of
 from model.data.similarity.interface import Similarity
+from model.data.similarity_file import write_similarity
 from model.errors import InputError
 
 LARGEST_TEXT = 2_000  # things; the text of more is larger than 80 MB, so they become a .npy
@@ -85,7 +85,7 @@ def write(similarity: Similarity, to: Path, kind: str | None) -> Path:
                 _write_names(similarity.names, path, Path(scratch))
                 np.save(made, similarity.values.astype(np.float32))
             else:
-                _write_text(similarity, made, "\t" if path.suffix == ".tsv" else ",")
+                write_similarity(made, similarity.names, similarity.values)
             made.rename(path)
     except OSError as error:
         raise InputError(
@@ -96,15 +96,6 @@ def write(similarity: Similarity, to: Path, kind: str | None) -> Path:
 
 def _in_folder(folder: Path, kind: str, suffix: str) -> Path:
     return folder / f"{kind_of(kind).similarity}{suffix}"
-
-
-def _write_text(similarity: Similarity, path: Path, delimiter: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        writer.writerow(["", *similarity.names])
-        for name, row in zip(similarity.names, similarity.values.tolist(), strict=True):
-            # repr() of a float is the shortest text that reads back to the same bits.
-            writer.writerow([name, *map(repr, row)])
 
 
 def _write_names(names: tuple[str, ...], matrix: Path, scratch: Path) -> None:

@@ -214,7 +214,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model.data.user_data._write_similarity", stop)
+    monkeypatch.setattr("model.data.user_data.write_similarity", stop)
     with pytest.raises(KeyboardInterrupt):
         write_user_folder(demo(), tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from model.data.similarity.interface import Similarity
 from model.data.similarity_file import read_similarity
 from model.errors import InputError
 
-MADE = Similarity(("a", 'b, "c"', "d"), np.array([[1, 1 / 3, 0], [1 / 3, 1, 0.1], [0, 0.1, 1]]))
+MADE = Similarity(("a", 'b, "c"', "#d"), np.array([[1, 1 / 3, 0], [1 / 3, 1, 0.1], [0, 0.1, 1]]))
 
 
 def files(folder: Path) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_disk_that_refuses_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writing, "_write_text", full)
+    monkeypatch.setattr(writing, "write_similarity", full)
     with pytest.raises(InputError, match="No space left on device"):
         writing.write(MADE, tmp_path, "gene")
     assert files(tmp_path) == []

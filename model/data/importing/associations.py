@@ -12,6 +12,7 @@ import numpy as np
 from model.data.importing.candidates import Matrix, Pairs
 from model.data.importing.choices import Choices
 from model.data.importing.matching import End
+from model.data.importing.missing import without_missing
 from model.data.importing.sides import Side
 from model.data.names import close_names
 from model.errors import Problems
@@ -39,19 +40,17 @@ def _of_matrix(
     problems: Problems,
     changes: list[str],
 ) -> np.ndarray:
-    values = source.values
-    missing = ~np.isfinite(values)
-    if missing.any():
-        row, column = np.argwhere(missing)[0].tolist()
-        if not choices.nan_as_0:
-            problems.add(
-                f"{int(missing.sum())} cells of the associations hold no number",
-                where=source.where(row, column),
-                hint="--nan-as-0 makes them unknown pairs",
-            )
-            return np.zeros([len(side.names) for side in sides], dtype=np.uint8)
-        values = np.where(missing, 0.0, values)
-        changes.append(f"{int(missing.sum())} missing cells of the associations became 0")
+    values = without_missing(
+        source,
+        source.values,
+        what="the associations",
+        become="unknown pairs",
+        choices=choices,
+        problems=problems,
+        changes=changes,
+    )
+    if values is None:
+        return np.zeros([len(side.names) for side in sides], dtype=np.uint8)
     is_one = _above(values, source, choices, problems, changes)
     rows, columns = (
         np.arange(length) if end.names is None else _positions(end.names, side, problems, source)

@@ -12,6 +12,7 @@ from model.data.datasets import ROUNDING, SYMMETRY_TOLERANCE
 from model.data.importing.candidates import Matrix, NameList, Pairs
 from model.data.importing.choices import Choices
 from model.data.importing.matching import End, Match
+from model.data.importing.missing import without_missing
 from model.data.importing.roles import Piece
 from model.errors import Problems
 
@@ -113,19 +114,17 @@ def similarity_of(
             hint="give the rows and the columns in one order",
         )
         return None
-    values = _aligned(matrix)
-    missing = ~np.isfinite(values)
-    if missing.any():
-        row, column = np.argwhere(missing)[0].tolist()
-        if not choices.nan_as_0:
-            problems.add(
-                f"{int(missing.sum())} cells of the {side.kind} similarity hold no number",
-                where=matrix.where(row, column),
-                hint="--nan-as-0 makes them 0",
-            )
-            return None
-        values = np.where(missing, 0.0, values)
-        changes.append(f"{int(missing.sum())} missing cells of the {side.kind} similarity became 0")
+    values = without_missing(
+        matrix,
+        _aligned(matrix),
+        what=f"the {side.kind} similarity",
+        become="0",
+        choices=choices,
+        problems=problems,
+        changes=changes,
+    )
+    if values is None:
+        return None
     if np.all(values.diagonal() == 100) and values.min() >= 0 and values.max() <= 100:
         values = values / 100
         changes.append(f"the {side.kind} similarity was in percent and was divided by 100")

@@ -8,11 +8,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.status import Status
 from rich.table import Table
 
 from tuning.commands.bench.shared import DatasetOption, SpaceOption, check_device, make_folder, show
 from tuning.commands.tune import DataDirOption, ProtocolOption
 from tuning.console import JsonOption, console, print_json
+
+ReplayedOption = Annotated[
+    str, typer.Option("--recording", help="Data set whose recorded curves are replayed.")
+]
 
 
 def curves(
@@ -114,10 +119,16 @@ def record(
     console.print(f"{len(best)} points in {out}; the best reached an AUC of {best[-1]:.4f}.")
 
 
+def _side_by_side(status: Status) -> dict[str, Any]:
+    """How replays run, on all processors, and how far they are told to be."""
+    return {
+        "processes": len(os.sched_getaffinity(0)),
+        "progress": lambda done, total: status.update(f"{done} of {total} searches replayed ..."),
+    }
+
+
 def search(
-    recording: Annotated[
-        str, typer.Option("--recording", help="Data set whose recorded curves are replayed.")
-    ] = "dataset2",
+    recording: ReplayedOption = "dataset2",
     sampler: Annotated[
         list[str] | None,
         typer.Option("--sampler", help="Of `tune --sampler`; may be given several times."),
@@ -147,8 +158,7 @@ def search(
             samplers=sampler or ["random", "tpe", "curve-gp"],
             places=places or [1, 4, 16, 64],
             seeds=seeds,
-            processes=len(os.sched_getaffinity(0)),
-            progress=lambda done, total: status.update(f"{done} of {total} searches replayed ..."),
+            **_side_by_side(status),
         )
     if as_json:
         print_json(result)
@@ -157,9 +167,7 @@ def search(
 
 
 def winners(
-    recording: Annotated[
-        str, typer.Option("--recording", help="Data set whose recorded curves are replayed.")
-    ] = "dataset2",
+    recording: ReplayedOption = "dataset2",
     trials: Annotated[
         list[int] | None,
         typer.Option("--trials", min=1, help="Of the search; may be given several times."),
@@ -182,8 +190,7 @@ def winners(
             recording,
             trials=trials or [24, 100],
             seeds=seeds,
-            processes=len(os.sched_getaffinity(0)),
-            progress=lambda done, total: status.update(f"{done} of {total} searches replayed ..."),
+            **_side_by_side(status),
         )
     if as_json:
         print_json(result)

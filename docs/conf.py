@@ -80,7 +80,3 @@ def _link_names(app, doctree) -> None:
 def setup(app) -> None:
     app.connect("autodoc-process-docstring", _keep_bars)
     app.connect("doctree-read", _link_names)
-
-
-# `type[...]` in a signature is taken for any field called `type`.
-suppress_warnings = ["ref.python"]

@@ -135,6 +135,6 @@ def _cores() -> int:
 ALIGNMENT = Way(
     meaning="sequences by their best alignments, local or global, normalised (needs Biopython)",
     files=("FASTA",),
-    settings=AlignmentSettings,
+    settings=AlignmentSettings(),
     make=similarity,
 )

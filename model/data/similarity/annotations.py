@@ -84,6 +84,6 @@ def member_matrix(sets: Sequence[Mapping[str, float]]) -> csr_array:
 ANNOTATIONS = Way(
     meaning="things by their sets of annotations (GO terms, pathways, ...): Jaccard index",
     files=("TABLE",),
-    settings=AnnotationSettings,
+    settings=AnnotationSettings(),
     make=similarity,
 )

@@ -71,6 +71,6 @@ def similarity(files: Sequence[Path], settings: FeatureSettings, advance: Advanc
 FEATURES = Way(
     meaning="things by numbers: scaled, then rbf or cosine",
     files=("TABLE",),
-    settings=FeatureSettings,
+    settings=FeatureSettings(),
     make=similarity,
 )

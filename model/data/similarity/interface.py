@@ -42,10 +42,6 @@ class Similarity:
     said: tuple[str, ...] = ()
 
 
-# Sphinx takes a bare `type` in a signature for the fields of that name.
-SettingsClass = type[Config]
-
-
 @dataclass(frozen=True)
 class Way:
     """One way to a similarity: an entry of `WAYS`.
@@ -54,14 +50,14 @@ class Way:
         meaning: one line for the help.
         files: what to give, in the order in which it is given: ``("TABLE",)``. A last one that ends
             in ``...`` may be given more than once.
-        settings: its settings, each with a default and a description.
+        settings: its settings at their defaults, each with a description.
         make: from the files, the settings and a function that is told of the progress to a
             similarity. It raises InputError for all problems of the files at once.
     """
 
     meaning: str
     files: tuple[str, ...]
-    settings: SettingsClass
+    settings: Config
     make: Callable[[Sequence[Path], Any, Advance], Similarity]
 
 
@@ -88,10 +84,11 @@ def make(way: Way, files: Sequence[Path], settings: Sequence[str], advance: Adva
     return way.make(files, chosen, advance)
 
 
-def read_settings(kind: SettingsClass, texts: Sequence[str]) -> Config:
-    """Settings from ``name=value`` each; InputError for all that are amiss."""
+def read_settings(defaults: Config, texts: Sequence[str]) -> Config:
+    """The settings with ``name=value`` for each text; InputError for all that are amiss."""
     problems = Problems()
     values: dict[str, str] = {}
+    kind = type(defaults)
     fields = kind.model_fields
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
@@ -100,7 +97,7 @@ def read_settings(kind: SettingsClass, texts: Sequence[str]) -> Config:
             problems.add(
                 f"there is no setting {name!r}" if equals else "is not of the form name=value",
                 where=f"--set {text}",
-                hint=f"did you mean {close[0]}?" if close else f"settings are: {_told(kind)}",
+                hint=f"did you mean {close[0]}?" if close else f"settings are: {_told(defaults)}",
             )
         elif name in values:
             problems.add(f"{name} is set twice", where=f"--set {text}", hint="set it once")
@@ -111,7 +108,9 @@ def read_settings(kind: SettingsClass, texts: Sequence[str]) -> Config:
     except ValidationError as error:
         for one in error.errors():
             name = str(one["loc"][0])
-            problems.add(one["msg"], where=f"--set {name}={values[name]}", hint=_told(kind, name))
+            problems.add(
+                one["msg"], where=f"--set {name}={values[name]}", hint=_told(defaults, name)
+            )
         problems.raise_any()
         raise
 
@@ -135,9 +134,9 @@ def needed(library: str) -> Iterator[None]:
         ) from error
 
 
-def _told(kind: SettingsClass, only: str | None = None) -> str:
+def _told(defaults: Config, only: str | None = None) -> str:
     return "; ".join(
         f"{name}={field.default} ({field.description})"
-        for name, field in kind.model_fields.items()
+        for name, field in type(defaults).model_fields.items()
         if only in (None, name)
     )

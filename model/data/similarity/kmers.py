@@ -56,6 +56,6 @@ def similarity(files: Sequence[Path], settings: KmerSettings, advance: Advance) 
 KMERS = Way(
     meaning="sequences by the words of k letters in them: cosine or Jaccard index of the counts",
     files=("FASTA",),
-    settings=KmerSettings,
+    settings=KmerSettings(),
     make=similarity,
 )

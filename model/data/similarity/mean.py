@@ -73,6 +73,6 @@ def _shown(names: Sequence[str]) -> str:
 MEAN = Way(
     meaning="the mean of several similarities, aligned by name",
     files=("SIMILARITY", "SIMILARITY..."),
-    settings=MeanSettings,
+    settings=MeanSettings(),
     make=similarity,
 )

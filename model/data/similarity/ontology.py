@@ -155,6 +155,6 @@ ONTOLOGY = Way(
     meaning="diseases (or what else has an ontology) by their terms: semantic similarity of Wang"
     " et al.",
     files=("TERMS", "PARENTS"),
-    settings=OntologySettings,
+    settings=OntologySettings(),
     make=similarity,
 )

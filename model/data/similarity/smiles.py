@@ -111,6 +111,6 @@ def _molecule(text: str, where: str, problems: Problems) -> Any:
 SMILES = Way(
     meaning="molecules from their SMILES: Morgan fingerprints, Tanimoto (needs RDKit)",
     files=("TABLE",),
-    settings=FingerprintSettings,
+    settings=FingerprintSettings(),
     make=similarity,
 )

@@ -40,7 +40,7 @@ def test_the_page_names_every_way_and_setting() -> None:
     page = (ROOT / "docs" / "similarity.md").read_text(encoding="utf-8")
     for name, way in WAYS.items():
         (section,) = re.findall(rf"^### `{name}`.*?(?=^##)", page, re.M | re.S)
-        for setting, field in way.settings.model_fields.items():
+        for setting, field in type(way.settings).model_fields.items():
             default = "" if field.default is None else f"={field.default}"
             assert f"`{setting}{default}`" in section or setting in ("names", "column")
 

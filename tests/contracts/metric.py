@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from model.data.kinds import MIRNA, Kind, in_words_of
 from model.evaluation.metrics.ranked import RankedFold
 from model.evaluation.metrics.ranked_folds import RankedFolds
 from model.evaluation.metrics.ranked_pairs import RankedPairs
@@ -138,4 +139,4 @@ class MetricContract:
         metric = METRICS[kind]
         assert metric.meaning
         assert "\n" not in metric.meaning
-        assert 0 < len(metric.label.replace("{column}", "SM")) <= 12
+        assert 0 < len(in_words_of(metric.label, (MIRNA, Kind("SM", "SMs")))) <= 12

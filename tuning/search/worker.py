@@ -65,6 +65,8 @@ def score_baselines(
     """What each baseline scores on the folds, see `baseline_scores`; a task each."""
     import ray
 
+    if not names:
+        return {}  # nothing is copied for nobody
     data_there, folds_there = ray.put(dataset), ray.put(folds)
     task = ray.remote(num_cpus=1)(_baseline_task)
     tasks = {name: task.remote(name, data_there, folds_there) for name in names}

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from model.baselines.registry import score_node_pairs
+from model.data.kinds import DEFAULT_KINDS
 from model.data.similarities import Similarities
 from model.data.synthetic import demo
 from model.evaluation.calibration import Calibration
@@ -118,7 +119,7 @@ class TestConfirmedStudy:
 
     def test_the_protocol_is_the_recorded_one(self, confirmed: Any) -> None:
         _, first, _ = confirmed
-        assert first.plan.study.protocol == GROUPED
+        assert first.plan.study.protocol == GROUPED.in_words_of(DEFAULT_KINDS)
         assert first.document()["protocol"] == "honest+groups-test"
 
     def test_rows_and_children(self, confirmed: Any) -> None:

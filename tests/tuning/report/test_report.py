@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.data.kinds import DEFAULT_KINDS
 from model.data.synthetic import demo
 from model.errors import InputError
 from model.evaluation.calibration import Calibration, Reliability, ReliabilityBin
@@ -147,7 +148,7 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path, capsys):
     for name in ("history", "importance", "parallel", "slices", "rungs", "roc", "calibration"):
         assert f'id="figure-{name}"' in text
     assert "Not yet confirmed" in text
-    assert "How well held-out associations rank among all unknown pairs of" in text
+    assert HONEST.in_words_of(DEFAULT_KINDS).meaning in html.unescape(text)
     assert found["data_hash"] in text
     assert found["top_pairs"][0]["mirna"] in text
     assert "a &lt;b&gt;small" in text  # names from files are text, not markup

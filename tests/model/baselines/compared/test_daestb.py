@@ -37,7 +37,7 @@ def test_codes_tell_what_the_features_were(tiny: AssociationDataset) -> None:
     assert codes.shape == (72, 128)
     pairs = module._Pairs(tiny.row_similarity, tiny.column_similarity)
     features = pairs.features(torch.arange(72)).numpy()
-    left, values, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
+    left = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)[0]
     basis = left[:, :10]
     centred = features - features.mean(axis=0)
     rest = centred - basis @ (basis.T @ centred)

@@ -11,22 +11,22 @@ _MOST = 2  # of a data set's two sides; older ones are forgotten, they may be la
 
 
 def kept_by_content(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Call a function of arrays once for each content of them, within a process.
+    """Call a function of arrays and numbers once for each content of them, within a process.
 
     By content, not by object: two data sets that differ in their associations alone share what
     follows from their similarities. The result is read-only, for callers share it.
     """
     kept: dict[str, np.ndarray] = {}
 
-    def call(*arrays: np.ndarray) -> np.ndarray:
+    def call(*values: np.ndarray | int) -> np.ndarray:
         digest = hashlib.sha256()
-        for array in arrays:
+        for array in map(np.asarray, values):
             digest.update(f"{array.shape} {array.dtype}\0".encode() + array.tobytes())
         key = digest.hexdigest()
         if key not in kept:
             while len(kept) >= _MOST:
                 kept.pop(next(iter(kept)))
-            found = function(*arrays)
+            found = function(*values)
             found.setflags(write=False)
             kept[key] = found
         return kept[key]

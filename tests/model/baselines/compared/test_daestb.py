@@ -62,3 +62,37 @@ def test_trees_tell_known_pairs_from_unknown_ones_without_weights() -> None:
     chances = model.predict_proba(codes)[:, 1]
     assert chances.mean() == pytest.approx(labels.mean(), abs=0.01)  # weights would lift them
     assert ((chances > 0.5) == labels).all()
+
+
+def test_a_fold_of_the_authors_is_every_fifth_pair_and_not_trained_on(
+    tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = []
+
+    class Model:
+        def decision_function(self, codes: np.ndarray) -> np.ndarray:
+            return codes[:, 0]
+
+    def fitted(codes: np.ndarray, labels: np.ndarray) -> Model:
+        trained.append((codes[:, 0].tolist(), labels.tolist()))
+        return Model()
+
+    numbers = np.arange(72.0)[:, None]
+    monkeypatch.setattr(module, "pair_codes", lambda *_: numbers)
+    monkeypatch.setattr(module, "fitted", fitted)
+    labels = tiny.associations.ravel()
+    for k, (scores, known) in enumerate(module.own_fold_scores(tiny, 0)):
+        assert scores.tolist() == list(range(k, 72, 5))
+        assert known.tolist() == labels[k::5].tolist()
+        others = [p for p in range(72) if p % 5 != k]
+        assert trained[k] == (others, labels[others].tolist())
+
+
+def test_a_seed_is_the_autoencoders(
+    tiny: AssociationDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_EPOCHS", 0)
+    one, other = (
+        module.pair_codes(tiny.row_similarity, tiny.column_similarity, seed) for seed in (7, 8)
+    )
+    assert not np.allclose(one, other)

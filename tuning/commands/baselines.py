@@ -23,7 +23,7 @@ def baselines(
         typer.Option(
             "--all",
             help="Also the four models that the paper compares with (DAESTB, BNNRSMMA, GISMMA,"
-            " EKRRSMMA): a minute on dataset2, hours on dataset1.",
+            " EKRRSMMA): a minute on dataset2, many on dataset1.",
         ),
     ] = False,
     as_json: JsonOption = False,

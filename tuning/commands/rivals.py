@@ -1,4 +1,4 @@
-"""Which baselines a command measures: some cost minutes or hours on large data."""
+"""Which baselines a command measures: some take minutes on large data."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def tune(
             "--baselines",
             metavar="core|all|none|NAME,...",
             help="What to measure on the same folds. `core` leaves out the four models that the"
-            " paper compares with, which take minutes to hours; `core,BNNRSMMA` adds one."
+            " paper compares with, which take minutes on large data; `core,BNNRSMMA` adds one."
             " `mmatune confirm` measures the core ones in any case.",
         ),
     ] = "core",

@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from model.baselines.registry import BASELINES
+from model.baselines.registry import core
 from model.data.synthetic import demo
 from model.evaluation.protocols import HONEST, development_folds
 from tests.reliability import pytest_addoption, pytest_configure  # noqa: F401
@@ -56,7 +56,7 @@ def measured_baselines(pytestconfig: pytest.Config) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the other workers of pytest-xdist wait, then find it
         patch.setenv("MMATUNE_HOME", str(folder))
         folds = development_folds(demo(), HONEST, 0)
-        for name in BASELINES:
+        for name in core():
             cached_evaluation(name, demo(), HONEST.name, 0, folds)
     return folder
 

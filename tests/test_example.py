@@ -39,7 +39,7 @@ def test_every_cell_runs(tmp_path: Path) -> None:
     cells = ["".join(cell["source"]) for cell in code_cells()]
     checks = [
         "assert repetition.identical",
-        "assert board['kind'].value_counts()['baseline'] == len(BASELINES)",
+        "assert board['kind'].value_counts()['baseline'] == len(core())",
         "assert not partners['known'].isna().any()",
     ]
     (tmp_path / "cells.py").write_text("\n\n".join([*cells, *checks]), encoding="utf-8")

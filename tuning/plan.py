@@ -36,6 +36,8 @@ class StudyPlan:
             resumed has all of it once more. None for as long as it takes.
         starts: points to evaluate first; None are those of the space's file.
         storage: folder or address that all machines share; None is the home.
+        baselines: names of those to measure on the same folds; None for the core ones, see
+            `model.baselines.choice`.
         ensemble_baselines: whether baselines may be members of the ensemble, beside trials.
         leak: what was accepted of a similarity that was computed from the associations: every run
             of the study says it.
@@ -57,6 +59,7 @@ class StudyPlan:
     starts: tuple[Start, ...] | None = None
     time_budget_s: float | None = None
     ensemble_baselines: bool = False
+    baselines: tuple[str, ...] | None = None
 
     def start_points(self) -> tuple[Start, ...]:
         """What is evaluated before the sampler suggests anything, in that order."""

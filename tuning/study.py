@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from model.baselines.registry import BASELINES
+from model.baselines.registry import BASELINES, core
 from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.fresh_splits import development_part
@@ -194,7 +194,7 @@ def _search_and_register(
         if not ended_early:
             try:
                 status.update("combining trials to an ensemble ...")
-                others = tuple(BASELINES) if plan.ensemble_baselines else ()
+                others = _baselines(plan) if plan.ensemble_baselines else ()
                 scores = score_baselines(others, plan.dataset, folds)
                 if record_ensemble(record, rows, folds, plan.metric, scores):
                     record.wait(MLFLOW_DRAIN_TIMEOUT_S)
@@ -299,12 +299,16 @@ def _describe(plan: StudyPlan, record: StudyRecord) -> None:
 
 def _record_baselines(
     plan: StudyPlan, folds: tuple[Fold, ...], record: StudyRecord
-) -> tuple[str, float]:
-    """Measure every baseline on the study's folds, a run each; the best one's name and score."""
+) -> tuple[str, float] | None:
+    """Measure the plan's baselines on the study's folds, a run each.
+
+    Returns:
+        The best one's name and score; None where none is asked for.
+    """
     done = "tags.kind = 'baseline' and tags.status = 'finished'"
     recorded = {run.info.run_name for run in runs_of(record.client, record.experiment_id, done)}
     scores = {}
-    for name in BASELINES:
+    for name in _baselines(plan):
         with console.status(f"baseline on the same folds: {name} ..."):
             run_id = None if name in recorded else record.open_child("baseline", name, {})
             summary = cached_evaluation(
@@ -315,9 +319,15 @@ def _record_baselines(
                 ranked = {chosen(name): value for name, value in summary.items()}
                 record.log_metrics(run_id, {**summary, **ranked}, step=0)
                 record.close(run_id, Ending.FINISHED)
+    if not scores:
+        return None
     best = max(scores, key=scores.__getitem__)
     record.log_metrics(record.run_id, {baseline_curve(plan.metric): scores[best]}, step=0)
     return best, scores[best]
+
+
+def _baselines(plan: StudyPlan) -> tuple[str, ...]:
+    return core(BASELINES) if plan.baselines is None else plan.baselines
 
 
 def _card(

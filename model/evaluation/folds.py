@@ -56,7 +56,8 @@ class Protocol:
             (name, group) pairs of your own. With ``split_by`` "association" it is the associations
             of such twins with the same other thing that stay together.
         ranked_against: every unknown pair of a row and a column; those of the held-out nodes only;
-            or as many random node pairs as there are held-out associations.
+            those of two nodes that each have a training association, which held-out associations
+            then must have too; or as many random node pairs as there are held-out associations.
         balance: "1:1" or "as is": the weight of associations to other pairs in all metrics but
             the AUC, see `model/evaluation/metrics/table.py`.
         node: name of the row or column of a case study.
@@ -220,12 +221,23 @@ def _fold(
         against = random_node_pairs(dataset, held_out_pairs.shape[1], rng)
     elif protocol.ranked_against == "unknown pairs":
         against = unknown_pairs(dataset)
+    elif protocol.ranked_against == "unknown pairs of training nodes":
+        seen = to_node_pairs(pairs[train], len(dataset.rows))
+        held_out_pairs = _of_two(held_out_pairs, seen)
+        against = _of_two(unknown_pairs(dataset), seen)
     else:
         against = unknown_pairs(dataset, of_nodes=held_out_pairs[_cold_side(dataset, protocol)])
     if not against.size:
         raise InputError(
             f"a fold of {protocol.name!r} has no unknown pair to rank its associations against",
             where=dataset.name,
+        )
+    if not held_out_pairs.size:
+        raise InputError(
+            f"a fold of {protocol.name!r} holds out no association of two things that have one in"
+            " training",
+            where=dataset.name,
+            hint="things with more associations are needed; or take `honest`",
         )
     return Fold(
         train_pairs=pairs[train],
@@ -234,6 +246,11 @@ def _fold(
         ranked_against=against,
         balance=protocol.balance,
     )
+
+
+def _of_two(node_pairs: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(2, P'): the node pairs of which both ends are among those of the seen ones."""
+    return node_pairs[:, np.isin(node_pairs, seen).all(axis=0)]
 
 
 def _check_new_ones_are_known(dataset: AssociationDataset, protocol: Protocol) -> None:

@@ -48,7 +48,7 @@ def with_groups(protocol: Protocol, path: Path, dataset: AssociationDataset) -> 
         raise InputError(
             f"the protocol {protocol.name!r} groups nothing",
             where="--groups",
-            hint="use it with honest, cold-rows, cold-columns or a case study",
+            hint="use it with honest, warm, cold-rows, cold-columns or a case study",
         )
     table = read_table(path, "\t" if path.suffix == ".tsv" else ",")
     pairs = tuple(sorted(_pairs(table, dataset).items()))

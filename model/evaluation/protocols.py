@@ -27,6 +27,7 @@ __all__ = [
     "PAPER_80_10_10",
     "PROTOCOLS",
     "RANDOM",
+    "WARM",
     "Fold",
     "Protocol",
     "case_study",
@@ -88,6 +89,17 @@ DAESTB = Protocol(
     " both sides.",
     balance="as is",
 )
+WARM = Protocol(
+    name="warm",
+    meaning="As `honest`, but only among {rows} and {columns} that have an association in training:"
+    " held-out associations of two such things, against all unknown pairs of two such things. Where"
+    " most things of the data have no association at all, every other ranking is won by putting"
+    " them last, which counting does; here that is worth nothing. An association that is the only"
+    " one of its {row} or {column} is in no score: see the cold protocols.",
+    sealed_fraction=0.1,
+    grouping="precursors",
+    ranked_against="unknown pairs of training nodes",
+)
 COLD_ROWS = Protocol(
     name="cold-rows",
     meaning="New {rows}: held-out ones, twins included, have no training association at all, only"
@@ -122,6 +134,7 @@ PROTOCOLS: Table[Protocol] = Table(
             PAPER_10_FOLD,
             PAPER_80_10_10,
             DAESTB,
+            WARM,
             COLD_ROWS,
             COLD_COLUMNS,
         )

@@ -18,7 +18,12 @@ from model.data.names import mature_name, precursor_labels, unknown_name
 from model.errors import InputError
 
 SplitBy = Literal["association", "row", "column", "node"]
-RankedAgainst = Literal["unknown pairs", "unknown pairs of held-out nodes", "node pairs"]
+RankedAgainst = Literal[
+    "unknown pairs",
+    "unknown pairs of held-out nodes",
+    "unknown pairs of training nodes",
+    "node pairs",
+]
 # Groups of a user's own are (name, group) pairs; a name that is not there is a group by itself.
 # "mature" is the rule of studies before 0.2.0, which knows plainly spelt names of rows only: their
 # sealed parts follow from it.

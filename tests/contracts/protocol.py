@@ -65,6 +65,15 @@ def crossing(folds: Iterable[Fold], dataset: AssociationDataset) -> int:
     )
 
 
+def among_trained(measured: Protocol) -> bool:
+    return measured.ranked_against == "unknown pairs of training nodes"
+
+
+def new_in(pair: tuple[int, int], train: Pairs) -> bool:
+    """Whether the row or the column of an association has no training association."""
+    return pair[0] not in {i for i, _ in train} or pair[1] not in {j for _, j in train}
+
+
 def same(first: tuple[Fold, ...], second: tuple[Fold, ...]) -> bool:
     fields = [field.name for field in dataclasses.fields(Fold)]
     return all(
@@ -88,6 +97,12 @@ class ProtocolContract:
         folds = development_folds(dataset, measured, seed=3)
         assert len(folds) == measured.folds
         sealed = sealed_pairs(dataset, measured, 3)
+        if among_trained(measured):  # part of what is sealed is not ranked
+            development = as_set(development_pairs(dataset, measured, 3))
+            assert not any(new_in(pair, development) for pair in sealed)
+            apart = everything - development
+            assert all(new_in(pair, development) for pair in apart - sealed)
+            sealed = apart
         held_out = [index_pairs(fold.held_out, dataset) for fold in folds]
         for fold, part in zip(folds, held_out, strict=True):
             train = as_set(fold.train_pairs)
@@ -95,11 +110,17 @@ class ProtocolContract:
             assert part
             assert train.isdisjoint(part)
             assert train.isdisjoint(sealed)
-            # Only a case study leaves any out: the associations of its node's twins.
-            missing = {i for i, _ in everything - train - part - sealed}
+            left_out = everything - train - part - sealed
+            if among_trained(measured):
+                assert all(new_in(pair, train) for pair in left_out)
+                assert not any(new_in(pair, train) for pair in part)
+                continue
+            # Only a case study leaves any out besides: the associations of its node's twins.
+            missing = {i for i, _ in left_out}
             assert missing <= (twins_of(measured.node, dataset) if measured.node else set())
         assert sum(map(len, held_out)) == len(set.union(*held_out))
-        if measured.held_out_fraction is None and measured.node is None:
+        whole = measured.held_out_fraction is None and measured.node is None
+        if whole and not among_trained(measured):
             assert set.union(*held_out) == everything - sealed
         assert as_set(development_pairs(dataset, measured, 3)) == everything - sealed
 
@@ -144,6 +165,11 @@ class ProtocolContract:
                 assert all(i < n_rows <= j for i, j in pairs)
             if measured.ranked_against == "unknown pairs":
                 assert len(pairs) == n_rows * n_columns - len(known)
+            if among_trained(measured):
+                trained = to_nodes(fold.train_pairs, dataset)
+                rows, columns = (set(side.tolist()) for side in trained)
+                every = {(i, j) for i in rows for j in columns}
+                assert pairs == every - known
 
     def test_splits_depend_on_data_name_and_seed_alone(self, kind: str) -> None:
         dataset, measured = self.dataset(), protocol(kind)

@@ -18,7 +18,7 @@ import pytest
 import torch
 import yaml
 
-from model.baselines.registry import BASELINES
+from model.baselines.registry import core
 from model.data.kinds import DEFAULT_KINDS, as_record
 from model.data.synthetic import demo
 from model.errors import InputError
@@ -165,8 +165,8 @@ def test_the_leaderboard_has_baselines_and_trials_that_finished_or_were_stopped(
     kinds = Counter(row["kind"] for row in result.rows)
     runs = mlflow_runs(result)
     ranked = [run for run in runs if run.data.tags["status"] in ("finished", "stopped early")]
-    assert kinds["baseline"] == len(BASELINES)
-    others = len(BASELINES) + kinds["ensemble"] + 1  # the study's own run
+    assert kinds["baseline"] == len(core())
+    others = len(core()) + kinds["ensemble"] + 1  # the study's own run
     assert kinds["trial"] == len(ranked) - others
     stopped = [row for row in result.rows if row["ended"] == "stopped early"]
     assert stopped

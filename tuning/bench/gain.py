@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from model.baselines.registry import BASELINES
+from model.baselines.registry import core
 from model.errors import InputError
 from model.evaluation.fresh_splits import development_part
 from model.evaluation.statistics import corrected_resampled_t_test, corrected_standard_error
@@ -117,13 +117,13 @@ def measure_gain(
             part,
             study.protocol,
             configurations | library,
-            tuple(BASELINES),
+            core(),
             plan.seeds,
             trial_resources(None),
             progress,
             members=list(members),
         )
-    measured = {name: found[name] for name in (*configurations, *BASELINES)}
+    measured = {name: found[name] for name in (*configurations, *core())}
     if members:
         seeds = plan.seeds
         measured[ENSEMBLE] = ensemble_on_splits(found, members, part, study.protocol, seeds)

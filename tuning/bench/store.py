@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 import optuna
 
-from model.baselines.registry import BASELINES
+from model.baselines.registry import core
 from model.data.datasets import AssociationDataset
 from model.evaluation.metrics.table import METRICS
 from model.evaluation.protocols import HONEST
@@ -127,18 +127,18 @@ def _runs(plan: StudyPlan, record: StudyRecord) -> Iterator[dict[str, Any]]:
     draw = np.random.default_rng(plan.seed)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=plan.seed))
-    names = [*BASELINES, *(f"trial-{number:03d}" for number in range(1, plan.trials + 1))]
+    names = [*core(), *(f"trial-{number:03d}" for number in range(1, plan.trials + 1))]
     for place, name in enumerate(names):
         ended, epochs, params = Ending.FINISHED, [0], dict[str, Any]()
-        if name not in BASELINES:
+        if name not in core():
             configuration = plan.space.configuration(suggest(plan.space, study.ask()))
             params, budget = configuration.dotted(), configuration.training.epochs
             stops, last = plan.space.schedule.rungs(budget), budget
-            if stops and place > len(BASELINES) and draw.uniform() > _FINISHED:
+            if stops and place > len(core()) and draw.uniform() > _FINISHED:
                 last, ended = int(draw.choice(stops)), Ending.STOPPED
             every = plan.space.schedule.report_every
             epochs = sorted({*range(every, last + 1, every), last})
-        own = {"kind": "baseline" if name in BASELINES else "trial", "status": ended.value}
+        own = {"kind": "baseline" if name in core() else "trial", "status": ended.value}
         own |= {"mlflow.runName": name, "mlflow.parentRunId": record.run_id}
         yield {
             "id": uuid4().hex,

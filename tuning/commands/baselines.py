@@ -18,16 +18,26 @@ def baselines(
     groups: GroupsOption = None,
     data_dir: DataDirOption = None,
     seed: SeedOption = 0,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Also the four models that the paper compares with (DAESTB, BNNRSMMA, GISMMA,"
+            " EKRRSMMA): a minute on dataset2, many on dataset1.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the baselines on the development folds of a data set.
 
     Example: `mmatune baselines demo`
+
+    Example: `mmatune baselines dataset2 --protocol random --all`
     """
-    from model.baselines.registry import BASELINES
     from model.data.catalogue import load
     from model.evaluation.groups import chosen_protocol
     from model.evaluation.protocols import development_folds
+    from tuning.commands.rivals import chosen_baselines
     from tuning.home import data_folder
     from tuning.metric import AUC, ranking_key
     from tuning.record.leaderboard import leaderboard_table, score_row
@@ -37,7 +47,7 @@ def baselines(
     measured = chosen_protocol(protocol, groups, loaded)
     folds = development_folds(loaded, measured, seed)
     rows = []
-    for name in BASELINES:
+    for name in chosen_baselines("all" if every else "core"):
         with console.status(f"{name} ..."):
             summary = cached_evaluation(name, loaded, measured.name, seed, folds).summary()
         rows.append(score_row(name, "baseline", summary))

@@ -50,14 +50,23 @@ def confirm(
 
     Example: `mmatune confirm dataset2-20260101-120000 --top 5`
     """
-    from tuning.confirm.confirmation import ConfirmationPlan, confirm_study
+    from tuning.confirm.confirmation import (
+        ConfirmationPlan,
+        baselines_to_confirm,
+        confirm_study,
+    )
     from tuning.home import data_folder
     from tuning.record.finished_study import read_study
 
     found = read_study(study, data, data_dir or data_folder())
     result = confirm_study(
         ConfirmationPlan(
-            found, top=top, splits=splits, gpus_per_trial=gpus_per_trial, across=across
+            found,
+            top=top,
+            splits=splits,
+            gpus_per_trial=gpus_per_trial,
+            baselines=baselines_to_confirm(found),
+            across=across,
         )
     )
     if as_json:

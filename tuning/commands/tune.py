@@ -152,6 +152,16 @@ def tune(
             " asked to do, it knows. With --trials also with one that is finished.",
         ),
     ] = False,
+    baselines: Annotated[
+        str,
+        typer.Option(
+            "--baselines",
+            metavar="core|all|none|NAME,...",
+            help="What to measure on the same folds. `core` leaves out the four models that the"
+            " paper compares with, which take minutes on large data; `core,BNNRSMMA` adds one."
+            " `mmatune confirm` measures the core ones in any case.",
+        ),
+    ] = "core",
     ensemble_baselines: Annotated[
         bool,
         typer.Option(
@@ -218,6 +228,7 @@ def tune(
     # An unknown metric or duration is refused before anything is read or sent.
     METRICS[metric]
     budget = None if time_budget is None else _seconds(time_budget)
+    rivals = _baselines(baselines, as_members=ensemble_baselines)
     if is_elsewhere(address):
         tune_there(context, address)
         return
@@ -263,6 +274,7 @@ def tune(
         sampler=sampler,
         metric=metric,
         ensemble_baselines=ensemble_baselines,
+        baselines=rivals,
         gpus_per_trial=gpus_per_trial,
         address=address,
         storage=storage,
@@ -292,6 +304,20 @@ _OF_A_RESUMED_STUDY = (
     "data_dir",
     "as_json",
 )
+
+
+def _baselines(text: str, *, as_members: bool) -> tuple[str, ...] | None:
+    """The baselines to measure, None for the core ones."""
+    from tuning.commands.rivals import chosen_baselines
+
+    found = chosen_baselines(text)
+    if as_members and not found:
+        raise InputError(
+            "without baselines none can be a member of the ensemble",
+            where="--ensemble-baselines",
+            hint="leave it out, or measure some with --baselines",
+        )
+    return None if text == "core" else found
 
 
 def _seconds(duration: str) -> float:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from model.baselines.registry import BASELINES
+from model.baselines.registry import BASELINES, core
 from model.errors import InputError
 from model.evaluation.fresh_splits import DevelopmentPart, development_part, fresh_folds
 from model.evaluation.result import Evaluation
@@ -70,7 +70,7 @@ class ConfirmationPlan:
     top: int
     splits: int = 5
     gpus_per_trial: float | None = None
-    baselines: tuple[str, ...] = tuple(BASELINES)
+    baselines: tuple[str, ...] = core()
     across: bool = False
 
     @property
@@ -270,6 +270,13 @@ def _measured(plan: ConfirmationPlan, on_splits: dict[str, list[OnSplit]]) -> li
         )
         for name, splits in on_splits.items()
     ]
+
+
+def baselines_to_confirm(study: FinishedStudy) -> tuple[str, ...]:
+    """The core ones, whatever the study measured: what is handed out has to beat them. And those
+    that the study measured beside them."""
+    known = (name for name in _development_baselines(study) if name in BASELINES)
+    return tuple(dict.fromkeys((*core(), *known)))
 
 
 def _development_baselines(study: FinishedStudy) -> dict[str, float]:

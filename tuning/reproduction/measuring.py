@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from model.baselines.registry import BASELINES, score_node_pairs
+from model.baselines.compared.daestb import own_fold_scores
 from model.data.datasets import AssociationDataset
 from model.evaluation.metrics.table import METRICS, ranking_metrics
 from model.evaluation.protocols import PROTOCOLS, development_folds
 from model.network.autoencoder import Configuration
-from tuning.reproduction.targets import DAESTB
 from tuning.search.worker import worker_device
 
 Folds = list[dict[str, float]]
@@ -54,19 +53,17 @@ def measure(
 
 
 def measure_daestb(dataset: AssociationDataset, seeds: Sequence[int]) -> list[Folds]:
-    """Gradient boosting in the place of DAESTB, under the protocol `daestb`.
+    """DAESTB in the cross-validation of its authors, see `own_fold_scores`.
 
     Its scores are log-odds: a pair counts as predicted from 0 on, a probability of one half.
     """
-    results = []
-    for seed in seeds:
-        folds = []
-        for fold in development_folds(dataset, PROTOCOLS[DAESTB.lower()], seed):
-            scores = score_node_pairs(BASELINES["gradient boosting"](dataset, fold))
-            held_out, unknown = scores(fold.held_out), scores(fold.ranked_against)
-            folds.append(ranking_metrics(held_out, unknown, threshold=0.0, balance=fold.balance))
-        results.append(folds)
-    return results
+    return [
+        [
+            ranking_metrics(scores[known == 1], scores[known == 0], threshold=0.0, balance="as is")
+            for scores, known in own_fold_scores(dataset, seed)
+        ]
+        for seed in seeds
+    ]
 
 
 def _measure(

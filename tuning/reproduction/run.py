@@ -56,7 +56,7 @@ def reproduce_measured(
             for protocol in PROTOCOLS:
                 for number, fold in enumerate(folds["Average", protocol][0], start=1):
                     measured[str(number), protocol] = percent([[fold]])
-            status.update(f"{name}: gradient boosting, in the place of DAESTB ...")
+            status.update(f"{name}: DAESTB ...")
             measured[DAESTB, "daestb"] = percent(measure_daestb(dataset, seeds))
     frame = table_frame(wanted.paper, measured, wanted.metrics)
     if name == "table-2":  # the paper's rows come in its own order

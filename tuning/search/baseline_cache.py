@@ -30,9 +30,9 @@ from tuning.home import home
 
 # A score follows from the data and the folds, which are part of the key themselves, from every
 # module of these folders, and from two more.
-_FOLDERS = ("baselines", "evaluation/metrics")
+_FOLDERS = ("baselines", "baselines/compared", "evaluation/metrics")
 _BESIDE = ("network/gip.py", "evaluation/ensemble.py")
-_LIBRARIES = ("numpy", "scikit-learn", "scipy")
+_LIBRARIES = ("numpy", "scikit-learn", "scipy", "torch")
 
 Key = dict[str, str | int]
 

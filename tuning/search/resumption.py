@@ -91,6 +91,7 @@ def save_plan(plan: StudyPlan) -> None:
         "leak": plan.leak,
         "time_budget_s": plan.time_budget_s,
         "ensemble_baselines": plan.ensemble_baselines,
+        "baselines": plan.baselines,
     }
     draft = study_folder(plan.name) / f"{PLAN}.draft"
     draft.write_text(json.dumps(document, indent=2), encoding="utf-8")
@@ -162,6 +163,7 @@ def _plan(
         leak=document.get("leak", ""),
         time_budget_s=document.get("time_budget_s"),
         ensemble_baselines=document.get("ensemble_baselines", False),
+        baselines=None if document.get("baselines") is None else tuple(document["baselines"]),
     )
 
 

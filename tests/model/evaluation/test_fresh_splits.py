@@ -50,7 +50,8 @@ def test_the_sealed_part_is_in_no_fresh_split(
     hidden = {(i, j) for i, j in part.never_ranked.tolist()}
     if protocol.sealed_fraction:
         sealed = pairs_of(sealed_fold(dataset, protocol, 0).held_out, dataset)
-        assert hidden == sealed
+        # `warm` seals the others too: it does not rank them.
+        assert hidden >= sealed if protocol.name == "warm" else hidden == sealed
         assert len(sealed) > 20
     development = everything - hidden
     for seed in (1, 2):
@@ -66,8 +67,9 @@ def test_the_sealed_part_is_in_no_fresh_split(
             assert fold.balance == protocol.balance
         if protocol.folds > 1:
             parts = [pairs_of(fold.held_out, dataset) for fold in folds]
-            assert set.union(*parts) == development
-            assert sum(map(len, parts)) == len(development)
+            ranked = set.union(*parts)
+            assert ranked < development if protocol.name == "warm" else ranked == development
+            assert sum(map(len, parts)) == len(ranked)
 
 
 def test_a_single_part_keeps_its_size(dataset: AssociationDataset) -> None:

@@ -24,6 +24,7 @@ from model.evaluation.protocols import (
     PAPER_80_10_10,
     PROTOCOLS,
     RANDOM,
+    WARM,
     Protocol,
     case_study,
     development_folds,
@@ -51,7 +52,9 @@ def dataset() -> AssociationDataset:
     return demo()
 
 
-@pytest.mark.parametrize("measured", PROTOCOLS.values(), ids=list(PROTOCOLS))
+@pytest.mark.parametrize(
+    "measured", [one for one in PROTOCOLS.values() if one is not WARM], ids=lambda one: one.name
+)
 @pytest.mark.parametrize("seed", range(3))
 def test_sizes_of_the_parts(measured: Protocol, seed: int, dataset: AssociationDataset) -> None:
     known = len(dataset.association_pairs)
@@ -70,6 +73,37 @@ def test_sizes_of_the_parts(measured: Protocol, seed: int, dataset: AssociationD
         assert sum(sizes) == known - sealed
 
 
+def test_warm_needs_associations_that_leave_another(dataset: AssociationDataset) -> None:
+    lonely = dataclasses.replace(
+        dataset, associations=np.eye(*dataset.associations.shape, dtype=np.uint8)
+    )
+    with pytest.raises(InputError, match="holds out no association of two things"):
+        development_folds(lonely, WARM, 0)
+
+
+def test_counting_is_worth_less_where_things_without_associations_are_not_ranked(
+    dataset: AssociationDataset,
+) -> None:
+    """Ten times as many columns, the new ones without any association."""
+    rows, columns = dataset.associations.shape
+    more = 9 * columns
+    padded = dataclasses.replace(
+        dataset,
+        columns=(*dataset.columns, *(f"new-{number}" for number in range(more))),
+        associations=np.hstack((dataset.associations, np.zeros((rows, more), dtype=np.uint8))),
+        column_similarity=np.eye(columns + more),
+    )
+    auc = {
+        (measured.name, data.associations.shape[1] > columns): evaluate_baseline(
+            additive_degree, data, development_folds(data, measured, 0)
+        ).summary()["auc"]
+        for measured in (HONEST, WARM)
+        for data in (dataset, padded)
+    }
+    assert auc["honest", True] > auc["honest", False] + 0.1
+    assert auc["warm", True] == pytest.approx(auc["warm", False], abs=0.04)
+
+
 def test_a_large_group_is_not_sealed_where_it_would_overshoot() -> None:
     """A molecule with half of all associations, and 10 to seal."""
     groups = np.concatenate([np.zeros(50, dtype=int), np.arange(1, 51)])
@@ -86,7 +120,7 @@ def test_a_large_group_is_not_sealed_where_it_would_overshoot() -> None:
 def test_which_protocols_seal_a_part(dataset: AssociationDataset) -> None:
     sealing = {name for name, measured in PROTOCOLS.items() if measured.sealed_fraction}
     cold = {"cold-rows", "cold-columns"}
-    assert sealing == {"honest", "paper-80-10-10"} | cold
+    assert sealing == {"honest", "warm", "paper-80-10-10"} | cold
     with pytest.raises(InputError, match="'paper' has no sealed part"):
         sealed_fold(dataset, PAPER, seed=0)
 

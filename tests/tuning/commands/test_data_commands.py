@@ -223,7 +223,7 @@ class TestFitness:
             "values go down to -0"
         ]
         unusable = document["unusable_protocols"]
-        assert set(unusable) == {"paper-10-fold", "cold-rows", "cold-columns"}
+        assert set(unusable) == {"paper-10-fold", "warm", "cold-rows", "cold-columns"}
         assert unusable["cold-columns"] == ("2 groups of associations do not fill 5 folds")
         code, _, err = run("check", folder)
         assert code == 0

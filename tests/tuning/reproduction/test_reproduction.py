@@ -126,6 +126,8 @@ def test_a_table_is_measured_printed_and_saved(
     """Small and short, on the demo data: the paper has no figures for those."""
     small = configuration(**{"training.epochs": 2})
     monkeypatch.setattr("tuning.reproduction.targets.Configuration.published", lambda epochs: small)
+    monkeypatch.setattr("model.baselines.compared.daestb._EPOCHS", 1)
+    monkeypatch.setattr("model.baselines.compared.daestb._TREES", 10)
     arguments = ["reproduce", "table-2", "--dataset", "demo", "--seeds", "2", "--epochs", "2"]
     app([*arguments, "--out", str(tmp_path), "--json"], standalone_mode=False)
     document = json.loads(capsys.readouterr().out)

@@ -82,12 +82,13 @@ def test_a_trial_that_hangs_fails_alone(home: Any, monkeypatch: pytest.MonkeyPat
     import tuning.study
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    degree = {"additive degree": tuning.study.BASELINES["additive degree"]}
-    monkeypatch.setattr(tuning.study, "BASELINES", degree)
     monkeypatch.setattr(tuning.search.run, "HANG_TIMEOUT_S", 8.0)
     monkeypatch.setattr(tuning.search.run, "MAX_FAILURES", 1)  # a process trains for each
     space = SearchSpace.model_validate(SPACE)
-    result = tuning.study.run_study(StudyPlan("hang", demo(), HONEST, "test", space, 3, 0, None))
+    result = tuning.study.run_study(
+        StudyPlan("hang", demo(), HONEST, "test", space, 3, baselines=())
+    )
+    assert {row["kind"] for row in result.rows} <= {"trial", "ensemble"}  # none was asked for
     runs = accounted_for_once("hang", 3, home / "studies" / "hang")
     assert [run.data.tags["status"] for run in runs] == ["finished", "failed", "finished"]
     assert result.registration is not None

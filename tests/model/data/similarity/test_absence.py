@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.baselines.registry import BASELINES
+from model.baselines.registry import BASELINES, COMPARED
 from model.data.datasets import AssociationDataset
 from model.data.kinds import kind_of
 from model.data.similarity import absence
@@ -19,6 +19,7 @@ from model.evaluation.folds import development_folds
 from model.evaluation.protocols import HONEST, case_study
 from model.network.autoencoder import Configuration
 from model.training.cross_validation import CrossValidation
+from tests.contracts.networks import tiny_network
 
 PAIRS = "drug,gene\nd2,g3\nd1,g1\nd2,g1\nd1,g3\n"
 GENES = ",g1,g2,g3\ng1,1,.5,.2\ng2,.5,1,.1\ng3,.2,.1,1\n"
@@ -167,6 +168,7 @@ def test_models_work_on_associations_alone(head: str) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", BASELINES)
 def test_baselines_work_on_associations_alone(name: str) -> None:
-    dataset = without(demo(), "row_similarity", "column_similarity")
+    whole = tiny_network() if name in COMPARED else demo()  # those are slow
+    dataset = without(whole, "row_similarity", "column_similarity")
     fold = development_folds(dataset, HONEST, 0)[0]
     assert np.isfinite(BASELINES[name](dataset, fold)).all()

@@ -11,9 +11,7 @@ from typing import Self
 from pydantic import ValidationInfo, model_validator
 
 from search_spaces.checks import problems, problems_of_a_file, refuse
-from search_spaces.unchecked import Schedule, UncheckedSpace
-
-__all__ = ["Schedule", "SearchSpace"]
+from search_spaces.unchecked import UncheckedSpace
 
 FOUND = "problems"  # in the context of a validation: a list, for the problems of a file
 

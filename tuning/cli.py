@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from model.errors import InputError
-from tuning.commands import bench, cluster, data, folds, models, study
-from tuning.commands.baselines import baselines
-from tuning.commands.confirm import confirm
-from tuning.commands.predict import predict
-from tuning.commands.promote import promote
-from tuning.commands.pull import pull
-from tuning.commands.report import report
-from tuning.commands.reproduce import reproduce
-from tuning.commands.serve import serve
-from tuning.commands.server import server
-from tuning.commands.train import train
-from tuning.commands.tune import tune
 from tuning.console import (
     console,
     data_warnings_shown,
@@ -36,13 +27,45 @@ from tuning.loopback import bypass_proxies_on_loopback
 
 _DEBUG = "--debug"  # taken out of the line before it is parsed, so it may stand anywhere
 
-app = typer.Typer(
-    name="mmatune",
-    help="Search, train and use masked graph autoencoders that predict associations.",
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+# Each command, in the order of `--help`, and its file in `tuning/commands/`.
+_COMMANDS = {
+    "data": "data",
+    "folds": "folds",
+    "baselines": "baselines",
+    "train": "train",
+    "tune": "tune",
+    "confirm": "confirm",
+    "study": "study",
+    "model": "models",
+    "report": "report",
+    "promote": "promote",
+    "predict": "predict",
+    "pull": "pull",
+    "serve": "serve",
+    "reproduce": "reproduce",
+    "bench": "bench",
+    "server": "server",
+    "cluster": "cluster",
+}
+
+
+def command_line(named: Sequence[str] = tuple(_COMMANDS)) -> typer.Typer:
+    """`mmatune` with some of its commands; only their files are imported."""
+    app = typer.Typer(
+        name="mmatune",
+        help="Search, train and use masked graph autoencoders that predict associations.",
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_options)
+    for name in named:
+        file = import_module(f"tuning.commands.{_COMMANDS[name]}")
+        if hasattr(file, "app"):
+            app.add_typer(file.app, name=name)
+        else:
+            app.command()(getattr(file, name))
+    return app
 
 
 def _print_versions(asked: bool) -> None:
@@ -52,7 +75,6 @@ def _print_versions(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -74,31 +96,15 @@ def _options(
     pass
 
 
-app.add_typer(data.app, name="data")
-app.add_typer(folds.app, name="folds")
-app.command()(baselines)
-app.command()(train)
-app.command()(tune)
-app.command()(confirm)
-app.add_typer(study.app, name="study")
-app.add_typer(models.app, name="model")
-app.command()(report)
-app.command()(promote)
-app.command()(predict)
-app.command()(pull)
-app.command()(serve)
-app.command()(reproduce)
-app.add_typer(bench.app, name="bench")
-app.command()(server)
-app.add_typer(cluster.app, name="cluster")
-
-
 def main() -> None:
     """Run the command line; exit code 2 and one clear line for anything the user can mend.
 
     A fault of our own ends in one line too, with exit code 1; the traceback is in a file.
     """
     arguments = [one for one in sys.argv[1:] if one != _DEBUG] or ["--help"]
+    # Imports make half a million objects that stay: with Python's own threshold a seventh of a
+    # command's start is looking through them for garbage.
+    gc.set_threshold(50_000)
     bypass_proxies_on_loopback()
     as_json = "--json" in arguments
     if sorted(arguments) == ["--json", "--version"]:
@@ -127,6 +133,8 @@ def _warn_of_untested_versions() -> None:
 def _run(arguments: list[str], *, as_json: bool) -> None:
     try:
         with refusals_named("disk", "make room, or set MMATUNE_HOME to a folder on another disk"):
+            named = arguments[:1] if arguments[0] in _COMMANDS else tuple(_COMMANDS)
+            app = command_line(named)
             code = app(args=arguments, prog_name="mmatune", standalone_mode=False)
         sys.exit(code)
     except InputError as error:

@@ -96,10 +96,10 @@ def mmatune(tracked: tuple[Path, Server | None], monkeypatch: pytest.MonkeyPatch
     home, server = tracked
     monkeypatch.setenv("MMATUNE_HOME", str(home))
     track(monkeypatch, server)
-    from tuning.cli import app
+    from tuning.cli import command_line
 
     def run(*arguments: str) -> Any:
-        done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+        done = CliRunner().invoke(command_line(), [*arguments, "--json"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 

@@ -41,7 +41,7 @@ Texts = dict[str, bytes]
 def said(deployed: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Texts]:
     """What the commands printed and all processes were called while they ran, by where it was."""
     import tuning.study
-    from tuning.cli import app
+    from tuning.cli import command_line
 
     home = tmp_path_factory.mktemp("quiet-home")
     report = home / "report.html"
@@ -68,12 +68,12 @@ def said(deployed: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             ["study", "show", STUDY],
             ["report", STUDY, "--out", str(report)],
         ):
-            done = CliRunner().invoke(app, line, catch_exceptions=False)
+            done = CliRunner().invoke(command_line(), line, catch_exceptions=False)
             assert done.exit_code == 0, done.output
             printed[f"what {line[0]} printed"] = done.output.encode()
         # The other way to give a password, in the address, and a server that is not there.
         patch.setenv("MLFLOW_TRACKING_URI", f"http://{USER}:{SECRET}@127.0.0.1:9")
-        failed = CliRunner().invoke(app, ["study", "list"])
+        failed = CliRunner().invoke(command_line(), ["study", "list"])
         printed["an error"] = str(failed.exception).encode()
         assert "no MLflow server answers" in str(failed.exception)
         yield {**printed, "home": str(home).encode(), "arguments of processes": called}

@@ -13,7 +13,8 @@ from model.errors import InputError
 from model.network.autoencoder import Configuration
 from search_spaces.loading import load_space, shipped_spaces
 from search_spaces.sampling import sample_points
-from search_spaces.schema import Schedule, SearchSpace
+from search_spaces.schedule import Schedule
+from search_spaces.schema import SearchSpace
 
 VALID = {
     "description": "two settings",

@@ -12,7 +12,7 @@ from model.data.synthetic import demo
 from model.data.user_data import write_user_folder
 from tests.model.parts import part_of
 from tests.tuning.commands_run import run_mmatune
-from tuning.cli import app
+from tuning.cli import command_line
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -22,7 +22,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return found
 
 
-COMMANDS = commands(typer.main.get_command(app))
+COMMANDS = commands(typer.main.get_command(command_line()))
 
 
 def document_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces.schema import Schedule, SearchSpace
+from search_spaces.schedule import Schedule
+from search_spaces.schema import SearchSpace
 from tuning.bench.recording import Curve
 from tuning.bench.simulation import Cluster, Costs, draw_trials, simulate
 from tuning.record.fidelity import rank_correlations

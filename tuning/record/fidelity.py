@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.data.kinds import ANY_KINDS, Kinds
 from model.evaluation.epoch_choice import choose_epoch
-from search_spaces.schema import Schedule
+from search_spaces.schedule import Schedule
 from tuning.ending import Ending
 from tuning.metric import AUC, metric_label, metric_of
 

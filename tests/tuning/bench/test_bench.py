@@ -12,7 +12,7 @@ from model.data.synthetic import demo
 from model.evaluation.protocols import HONEST, development_folds
 from model.network.autoencoder import Configuration
 from search_spaces.loading import load_space
-from search_spaces.schema import Schedule
+from search_spaces.schedule import Schedule
 from tuning.bench.measuring import Figure, in_turn, paired_ratio
 from tuning.bench.published import PublishedLoop
 from tuning.bench.trial import FIVE, ONE, PLAIN, PUBLISHED, bench_trial

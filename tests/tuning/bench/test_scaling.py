@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tuning.search.trial
 from model.errors import InputError
 from search_spaces.loading import load_space
-from search_spaces.schema import Schedule
+from search_spaces.schedule import Schedule
 from tuning.bench.driver import _attribute, _Event, _least, measure_driver
 from tuning.bench.recording import SHIPPED, Curve, read_recording, write_recording
 from tuning.bench.rungs import compare_rungs

@@ -12,7 +12,7 @@ from model.data.datasets import AssociationDataset
 from model.evaluation.metrics.table import METRICS
 from model.network.autoencoder import Configuration
 from tests.model.options import configuration
-from tuning.cli import app
+from tuning.cli import command_line
 from tuning.reproduction.labels import Claim, audit
 from tuning.reproduction.measuring import percent
 from tuning.reproduction.rendering import table_frame
@@ -129,7 +129,7 @@ def test_a_table_is_measured_printed_and_saved(
     monkeypatch.setattr("model.baselines.compared.daestb._EPOCHS", 1)
     monkeypatch.setattr("model.baselines.compared.daestb._TREES", 10)
     arguments = ["reproduce", "table-2", "--dataset", "demo", "--seeds", "2", "--epochs", "2"]
-    app([*arguments, "--out", str(tmp_path), "--json"], standalone_mode=False)
+    command_line()([*arguments, "--out", str(tmp_path), "--json"], standalone_mode=False)
     document = json.loads(capsys.readouterr().out)
     (found,) = document["targets"]
     rows = {(row["row"], row["metric"]): row for row in found["rows"]}
@@ -155,7 +155,7 @@ def test_a_case_study_with_a_name_that_is_not_in_the_data(
     small = configuration(**{"training.epochs": 2})
     monkeypatch.setattr("tuning.reproduction.targets.Configuration.published", lambda epochs: small)
     arguments = ["reproduce", "table-6", "--data-dir", str(shared_data), "--out", str(tmp_path)]
-    app([*arguments, "--json"], standalone_mode=False)
+    command_line()([*arguments, "--json"], standalone_mode=False)
     captured = capsys.readouterr()
     (found,) = json.loads(captured.out)["targets"]
     rows = {row["name"]: row for row in found["rows"]}
@@ -170,5 +170,5 @@ def test_an_unknown_target_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     from model.errors import InputError
 
     with pytest.raises(InputError, match="table-9") as caught:
-        app(["reproduce", "table-9"], standalone_mode=False)
+        command_line()(["reproduce", "table-9"], standalone_mode=False)
     assert "figure-s6" in str(caught.value)

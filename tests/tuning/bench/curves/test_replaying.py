@@ -10,7 +10,7 @@ import pytest
 
 from model.evaluation.epoch_choice import choose_epoch
 from search_spaces.loading import load_space
-from search_spaces.schema import Schedule
+from search_spaces.schedule import Schedule
 from tuning.bench.curves.replaying import Rule, Trial, chosen_scores, replay
 from tuning.search.scheduler import StudyScheduler
 

@@ -52,7 +52,7 @@ def test_what_remains_is_told_at_the_pace_so_far() -> None:
     assert table.remaining() == pytest.approx(140, abs=5)
     shown = drawn(table, 100)
     assert shown.startswith("s  8 min 2")  # counted from the study's start
-    assert "of the search left" in shown
+    assert "about 2 min 2" in shown
 
 
 def test_what_was_over_before_a_study_went_on_tells_no_pace() -> None:

@@ -29,8 +29,9 @@ def serve(
     """Answer over HTTP: pairs in, probabilities and ranks out; Ctrl-C stops it.
 
     POST to `/invocations`, as for every MLflow model; `/` says what it is, `/ping` that it is
-    there. A row that names one thing alone is ranked: its best unknown pairs, `params.top` of them.
-    A parameter of another name is refused. There is no password. With `--json`, one document with the `url` is printed once it answers.
+    there. A row that names one thing alone is ranked: its best unknown pairs, `params.top` of
+    them; a parameter of another name is refused. There is no password. With `--json`, one document
+    with the `url` is printed once it answers.
 
     Example: `mmatune serve dataset2 --port 5001`
     """

@@ -66,21 +66,23 @@ def show(
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     from model.data.kinds import of_record
     from tuning.metric import metric_label
 
-    table = Table(title="registered models")
+    # Without lines between columns: a terminal has 80.
+    table = Table(title="registered models", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("model", overflow="fold")
     table.add_column("version", justify="right")
     table.add_column("alias")
     table.add_column("study", overflow="fold")
     table.add_column("protocol")
     table.add_column("development", justify="right")
-    table.add_column("fresh splits", justify="right")
-    table.add_column("sealed part (95 %)", justify="right")
+    table.add_column("fresh splits", justify="right", no_wrap=True)
+    table.add_column("sealed (95 %)", justify="right")
     for row in rows:
         label = metric_label(row["metric"], of_record(row["kinds"]))
         measured = row["measured_version"]
@@ -91,7 +93,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             escape(row["study"] or "-"),
             escape(row["protocol"] or "-"),
             _score(label, row["development"]),
-            _score(label, row["fresh"]) if measured is None else f"see version {measured}",
+            _plain(row["fresh"]) if measured is None else f"see version {measured}",
             _interval(row),
         )
     console.print(table)
@@ -99,6 +101,10 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 def _score(metric: str, value: float | None) -> str:
     return "-" if value is None else f"{metric} {value:.4f}"
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from model.network.autoencoder import Configuration
 from model.training.cross_validation import CrossValidation
 from search_spaces.schema import SearchSpace
 from tests.deployment.browser import CHROMIUM, FLAGS
+from tests.deployment.conftest import from_debian
 from tuning.commands.promote import promote
 from tuning.commands.report import report
 from tuning.ending import Ending
@@ -313,6 +314,7 @@ def test_it_fits_every_screen_and_paper(tmp_path):
     """At three widths nothing sticks out, dark is dark, and no figure is cut by a page's end."""
     from playwright.sync_api import sync_playwright
 
+    from_debian("chromium", "chromium")
     out = tmp_path / "r.html"
     write_page(read_report("told", None, data_folder()), out)
     opened = "document.querySelectorAll('details').forEach(one => { one.open = true })"

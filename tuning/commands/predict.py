@@ -139,8 +139,8 @@ def _write(found: Ranking, out: Path, data: str | None, data_dir: Path | None) -
         raise InputError(f"{out} cannot be written: {error.strerror}", where="--out") from error
     known = sum(row["known"] for row in rows)
     console.print(
-        f"{out}: {len(rows) - known} unknown pairs, best first; {known} known ones between them"
-        " are marked.",
+        f"{out}: {len(rows) - known} unknown pairs, best first; {known} known ones"
+        " that score no worse are marked.",
         markup=False,
         soft_wrap=True,
     )

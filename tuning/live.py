@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,7 @@ PARAMETERS = ("encoder.type", "mask.rate", "degree_decoder.alpha", "training.epo
 
 _ROWS = 12  # a table taller than the terminal cannot be redrawn in place
 _REFRESH_SECONDS = 0.5
+_TELLING = 3  # trials that have ended, from which what remains is estimated
 
 
 class LiveTable:
@@ -34,6 +36,7 @@ class LiveTable:
         to_beat: name and development score of the best baseline; None while they are measured.
         metric: that the study maximises.
         kinds: of its data.
+        started: when the study began, in seconds of the clock; now if left out.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class LiveTable:
         to_beat: tuple[str, float] | None = None,
         metric: str = AUC,
         kinds: Kinds = ANY_KINDS,
+        started: float | None = None,
     ) -> None:
         self.study = study
         self.trials = trials
@@ -50,7 +54,9 @@ class LiveTable:
         self.metric = metric
         self.kinds = kinds
         self.rows: dict[str, dict[str, Any]] = {}
-        self.started = time.time()  # who follows a study sets when its driver began
+        self.started = started or time.time()  # who follows a study sets when its driver began
+        self.first_trial: float | None = None  # when the first of this driver's trials began
+        self.over_before = 0  # trials that were over by then
         self.drawn = 0.0
         self.live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -67,8 +73,16 @@ class LiveTable:
     ) -> None:
         self.live.stop()
 
-    def start(self, trial_id: str, name: str, params: Mapping[str, Any]) -> None:
-        """A trial got its first worker; numbers may be text, as the record keeps them."""
+    def start(
+        self, trial_id: str, name: str, params: Mapping[str, Any], at: float | None = None
+    ) -> None:
+        """A trial got its first worker; numbers may be text, as the record keeps them.
+
+        Args:
+            at: when that was, in seconds of the clock; now if left out.
+        """
+        if self.first_trial is None:
+            self.first_trial, self.over_before = at or time.time(), self._over()
         self.rows[trial_id] = {
             "name": name,
             "status": "running",
@@ -97,11 +111,25 @@ class LiveTable:
             shown = "no score"
             if score is not None:
                 shown = f"{label} {score:.4f} at epoch {row['chosen']}"
-            over = sum(other["status"] != "running" for other in self.rows.values())
             console.print(
-                f"{over}/{self.trials} {row['name']} {ended.value} after"
-                f" {row.get('epoch', 0)} of {row['epochs']} epochs, {shown}"
+                f"{self._over()}/{self.trials} {row['name']} {ended.value} after"
+                f" {row.get('epoch', 0)} of {row['epochs']} epochs, {shown}",
+                soft_wrap=True,
             )
+
+    def _over(self) -> int:
+        return sum(row["status"] != "running" for row in self.rows.values())
+
+    def remaining(self) -> float | None:
+        """Seconds until the last trial, at the pace of those that are over.
+
+        None before the third has ended: the first ones say little, and stopped ones are short.
+        """
+        over = self._over() - self.over_before
+        if self.first_trial is None or over < _TELLING or not self.trials:
+            return None
+        pace = (time.time() - self.first_trial) / over
+        return max(0.0, pace * (self.trials - self._over()))
 
     def refresh(self) -> None:
         """Redraw, at most twice a second."""
@@ -121,18 +149,24 @@ class LiveTable:
             to_beat = f"to beat: {self.to_beat[0]}, {self.to_beat[1]:.4f}"
         # The clock of another machine may be ahead.
         seconds = max(0.0, time.time() - self.started)
+        remaining = self.remaining()
+        left = "" if remaining is None else f", about {duration(remaining)} of the search left"
         table = Table(
-            title=f"[bold]{self.study}[/]  {seconds:.0f} s",
+            title=f"[bold]{self.study}[/]  {duration(seconds)}{left}",
             caption="; ".join(part for part in (", ".join(parts), to_beat) if part),
             title_justify="left",
             caption_justify="left",
+            # Without lines between columns a trial's name is whole in 80 columns.
+            box=SIMPLE_HEAD,
+            padding=0,
+            show_edge=False,
         )
-        for column in ("trial", "status"):
-            table.add_column(column)
+        table.add_column("trial", min_width=_widest_word(row["name"] for row in self.rows.values()))
+        table.add_column("status")
         for column in ("epoch", metric_label(self.metric, self.kinds), "at"):
             table.add_column(column, justify="right")
         table.add_column("encoder")
-        for column in ("mask rate", "alpha"):
+        for column in ("mask", "alpha"):
             table.add_column(column, justify="right")
         # Running trials first, then the best; what does not fit is in the counts.
         running = [row for row in self.rows.values() if row["status"] == "running"]
@@ -150,6 +184,20 @@ class LiveTable:
                 f"{row['alpha']:.3g}",
             )
         return table
+
+
+def _widest_word(names: Iterable[str]) -> int:
+    """A name that does not fit is folded between its words."""
+    return max((len(word) for name in names for word in name.split()), default=0)
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes, minutes and seconds, or seconds."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
 
 
 def _status(status: str) -> Text:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from model.baselines.registry import BASELINES, core
@@ -73,6 +74,7 @@ class StudyResult:
     registration: Registration | None
     interrupted: bool
     problem: Exception | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """The leaderboard as a table, see `leaderboard.leaderboard_frame`."""
@@ -97,6 +99,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
     METRICS[plan.metric]
     check_writable(study_storage(plan.name, plan.storage))
     check_ray(plan.address)
+    began = time.time()
     close_dead_studies()
     client = mlflow_client()
     check_free(plan.name, plan.storage)
@@ -124,7 +127,7 @@ def run_study(plan: StudyPlan) -> StudyResult:
                 console.print(line, style="yellow", markup=False, soft_wrap=True)
             for line in dict.fromkeys(map(str, plan.start_points())):
                 console.print(f"start point: {line}", markup=False, soft_wrap=True)
-            return _search_and_register(plan, folds, record)
+            return _search_and_register(plan, folds, record, began)
 
 
 def resume_study(plan: StudyPlan) -> StudyResult:
@@ -140,6 +143,7 @@ def resume_study(plan: StudyPlan) -> StudyResult:
     # Of packages that may be gone.
     SAMPLERS[plan.sampler]
     METRICS[plan.metric]
+    began = time.time()
     close_dead_studies(but=plan.name)
     client = mlflow_client()
     folds = development_folds(plan.dataset, plan.protocol, plan.seed)
@@ -150,7 +154,7 @@ def resume_study(plan: StudyPlan) -> StudyResult:
             record.reopen(record.run_id)
             save_plan(plan)
             record.set_tags(record.run_id, {TRIALS: str(plan.trials)})
-            return _search_and_register(plan, folds, record, progress)
+            return _search_and_register(plan, folds, record, began, progress)
 
 
 def _disk_named(plan: StudyPlan) -> AbstractContextManager[None]:
@@ -166,9 +170,11 @@ def _search_and_register(
     plan: StudyPlan,
     folds: tuple[Fold, ...],
     record: StudyRecord,
+    began: float,
     progress: Progress | None = None,
 ) -> StudyResult:
     to_beat = _record_baselines(plan, folds, record)
+    measured = time.time()
     registration, problem = None, None
     without_a_word = InputError(
         "the process that drove it was ended from without",
@@ -183,8 +189,11 @@ def _search_and_register(
         resources = _resources(plan, folds, record, status)
         status.stop()
         check_shared(study_storage(plan.name, plan.storage), resources)
-        with LiveTable(plan.name, plan.trials, to_beat, plan.metric, plan.dataset.kinds) as table:
+        with LiveTable(
+            plan.name, plan.trials, to_beat, plan.metric, plan.dataset.kinds, began
+        ) as table:
             ended_early = search(plan, folds, record, resources, table, progress)
+        searched = time.time()
         status.update("waiting until MLflow has the whole record ...")
         status.start()
         record.wait(MLFLOW_DRAIN_TIMEOUT_S)
@@ -227,6 +236,11 @@ def _search_and_register(
         registration,
         interrupted=ended_early == INTERRUPTED,
         problem=problem,
+        seconds={
+            "baselines": measured - began,
+            "search": searched - measured,
+            "final training, registration and report": time.time() - searched,
+        },
     )
 
 
@@ -308,8 +322,10 @@ def _record_baselines(
     done = "tags.kind = 'baseline' and tags.status = 'finished'"
     recorded = {run.info.run_name for run in runs_of(record.client, record.experiment_id, done)}
     scores = {}
-    for name in _baselines(plan):
-        with console.status(f"baseline on the same folds: {name} ..."):
+    names = _baselines(plan)
+    for number, name in enumerate(names, start=1):
+        told = f"baseline {number} of {len(names)} on the same folds: {name} ..."
+        with console.status(told):
             run_id = None if name in recorded else record.open_child("baseline", name, {})
             summary = cached_evaluation(
                 name, plan.dataset, plan.protocol.name, plan.seed, folds

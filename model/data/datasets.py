@@ -98,6 +98,13 @@ class AssociationDataset:
             _check_similarity(kind.similarity, matrix, names, self.name)
             self._freeze(field, matrix)
 
+    def __repr__(self) -> str:
+        first, second = (kind.plural for kind in self.kinds)
+        return (
+            f"{type(self).__name__}({self.name!r}: {len(self.rows)} {first},"
+            f" {len(self.columns)} {second}, {len(self.association_pairs)} associations)"
+        )
+
     def __reduce__(self) -> tuple[object, ...]:
         # What has been checked is not checked again, and a float32 similarity that came from disk
         # stays one: another process finds the same content hash.

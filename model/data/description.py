@@ -19,6 +19,9 @@ _MOST = 1_000_000  # characters of a file that a person or an import wrote
 
 Word = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\W_]([^\r\n\t]*[^\W_])?$")]
 
+# Only what a browser may open from a page that a colleague sent.
+Link = Annotated[str, Field(max_length=300, pattern=r"^https?://[^\s\"'<>]*\{name\}[^\s\"'<>]*$")]
+
 
 class Source(Config):
     """A file that the data were made from."""
@@ -35,12 +38,15 @@ class Description(Config):
         plurals: of both; made by a small rule where they are left out.
         source: what the data were made from.
         changes: what was changed on the way, a plain line each.
+        links: of rows and of columns, the address of a thing's page in a database, with `{name}` in
+            the place of its name; null for a side without one.
     """
 
     words: tuple[Word, Word] | None = Field(None, alias="kinds")
     plurals: tuple[Word, Word] | None = None
     source: tuple[Source, ...] = ()
     changes: tuple[str, ...] = ()
+    links: tuple[Link | None, Link | None] | None = None
 
     @model_validator(mode="after")
     def _are_two(self) -> Self:

@@ -232,7 +232,7 @@ def test_the_confirmation(
     sealed = {name: value.value for name, value in result.sealed.model.scores.items()}
     assert float(tags["confirmed_ap"]) == sealed["ap"] != sealed["auc"]
     assert not [name for name in tags if name.endswith("auc")]
-    assert "Confirmed: AP 0.8" in resolve("demo/1").description
+    assert "On fresh splits: AP 0.8" in resolve("demo/1").description
     (model,) = [one for one in list_models() if one["measured_version"] is None]
     assert (model["metric"], model["development"], model["development_auc"]) == ("ap", 0.9, None)
     confirm_command._show(result)
@@ -253,7 +253,7 @@ def test_scores_of_two_metrics_are_not_compared() -> None:
     assert "by its AUC: their scores cannot be compared" in reason
     moves, reason = may_be_champion(2, new, 1, {**new, "fresh_ap": "0.6"}, ())
     assert not moves
-    assert "confirmed AP 0.5000 against 0.6000" in reason
+    assert "AP on fresh splits 0.5000 against 0.6000" in reason
 
 
 def test_the_live_table_of_a_job(capfd: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,9 @@ class _Clock(LiveTable):
         self.events: list[_Event] = []
         self.order: list[str] = []
 
-    def start(self, trial_id: str, name: str, params: Mapping[str, Any]) -> None:
+    def start(
+        self, trial_id: str, name: str, params: Mapping[str, Any], at: float | None = None
+    ) -> None:
         self._note("start")
         self.order.append(trial_id)
 

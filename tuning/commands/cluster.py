@@ -25,10 +25,11 @@ def check(
     file: Annotated[Path, typer.Argument(help="cluster.yaml, or one of your own.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Find the mistakes of a cluster file before it costs money; exit code 2 if there is one.
+    """Find the mistakes of a cluster file before it costs money.
 
-    Values marked FILL IN are no mistakes, but are listed. Once they are filled in, machines of your
-    own and the bucket are asked too.
+    The exit code is 0 if it is ready for `ray up`, 2 for a mistake, and 1 where something is left
+    to do: values marked FILL IN are no mistakes, but are listed. Once they are filled in, machines
+    of your own and the bucket are asked too.
 
     **Example:** `mmatune cluster check cluster.yaml`
     """
@@ -49,6 +50,8 @@ def check(
         else f"{file}: no mistake; {left} thing{'s' * (left != 1)} to do before `ray up`",
         markup=False,
     )
+    if not findings.ready:
+        raise typer.Exit(1)
 
 
 def _list(title: str, findings: list[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,14 +76,18 @@ def confirm(
 
 
 def _show(result: Confirmation) -> None:
-    verdict = result.verdict
+    from tuning.registry.conclusion import conclusion, tied_with_best
+
+    verdict, document = result.verdict, result.document()
+    console.print(conclusion(document), markup=False, style="bold", soft_wrap=True)
     console.print(_table(result))
     by_name = {row["name"]: row for row in result.rows}
     near = ", ".join(
         f"{name} ({by_name[name]['weights']:,} weights, {by_name[name]['seconds_per_fold']:.1f} s)"
         for name in verdict.within_margin
     )
-    console.print(f"Statistically tied with the best (Holm, 5 %): {', '.join(verdict.tied)}.")
+    tied = ", ".join(tied_with_best(document))
+    console.print(f"Statistically tied with the best (Holm, 5 %): {tied}.")
     console.print(f"Within {verdict.margin:g} of the best mean (seconds a model): {near}.")
     console.print(f"Chosen, the one of these with the fewest weights: {verdict.chosen}.")
     console.print(_chosen_line(result))
@@ -90,10 +95,8 @@ def _show(result: Confirmation) -> None:
         console.print(line)
     _show_sealed(result)
     if verdict.winning_baselines:
-        console.print(
-            f"[bold yellow]A baseline wins:[/] {', '.join(verdict.winning_baselines)},"
-            f" significantly better than {verdict.chosen}. Use it, or search further."
-        )
+        won = ", ".join(verdict.winning_baselines)
+        console.print(f"[bold yellow]Significantly better than {verdict.chosen}:[/] {won}.")
     elif verdict.baselines_ahead:
         console.print(
             "[bold yellow]A baseline is ahead in the mean:[/]"
@@ -107,6 +110,11 @@ def _show(result: Confirmation) -> None:
             f"For use: {model.model}/{result.refit}, the same trained on all associations, the"
             f" sealed ones too. It has no score of its own: they are of version {model.version}."
         )
+    study = result.plan.study.name
+    reference = f"{model.model}/{result.refit or model.version}"
+    pairs = ["mmatune", "predict", reference, "--all", "--out", "pairs.csv"]
+    for start, words in (("Next:", pairs), ("", ["mmatune", "report", study])):
+        console.print(f"{start:6} {shlex.join(words)}", markup=False, soft_wrap=True)
 
 
 def _optimism_lines(result: Confirmation) -> Iterator[str]:
@@ -114,20 +122,20 @@ def _optimism_lines(result: Confirmation) -> Iterator[str]:
     if found is None:
         return
     yield (
-        f"Optimism of the search: {_shift(found.winner)} {label}, the winner's development score"
-        " minus its score on fresh splits of the same associations."
+        f"From development folds to fresh splits of the same associations the winner's score moves"
+        f" by {_change(found.winner)} {label}: the search chose it by the first."
     )
     if found.baselines is not None and found.beyond is not None:
         yield (
-            f"  The baselines, which no search chose, shift by {_shift(found.baselines)};"
-            f" the winner by {_shift(found.beyond)} more."
+            f"  The baselines, which no search chose, move by {_change(found.baselines)}; of the"
+            f" winner {_change(found.beyond)} remains."
         )
 
 
-def _shift(shift: Shift) -> str:
-    if shift.standard_error is None:
-        return f"{shift.value:+.4f}"
-    return f"{shift.value:+.4f} ± {shift.standard_error:.4f}"
+def _change(shift: Shift) -> str:
+    """A shift with the sign that all tables have: plus is better."""
+    changed = f"{-shift.value:+.4f}"
+    return changed if shift.standard_error is None else f"{changed} ± {shift.standard_error:.4f}"
 
 
 def _chosen_line(result: Confirmation) -> str:
@@ -150,7 +158,7 @@ def _chosen_line(result: Confirmation) -> str:
     if baseline is None:
         return f"{line}."
     difference, p = compared[baseline].difference, compared[baseline].p_holm
-    compared_with = f"{difference:+.4f} {_label(result, metric)} to {baseline}"
+    compared_with = f"{difference:+.4f} {_label(result, metric)} from {baseline}"
     return f"{line}; {compared_with}, the best baseline (paired, p {p:.2g})."
 
 
@@ -199,7 +207,7 @@ def _table(result: Confirmation) -> Table:
     metric = plan.study.metric
     beside = metric_beside(metric)
     scores = (f"{_label(result, one)} ± se" for one in (metric, beside))
-    for column in (*scores, "to best", "p"):
+    for column in (*scores, "from best", "p"):
         table.add_column(column, justify="right", no_wrap=True)
     comparisons = {one.name: one for one in result.verdict.comparisons}
     for row in result.rows:
@@ -208,7 +216,7 @@ def _table(result: Confirmation) -> Table:
             row["name"],
             _confirmed(row, metric) or "diverged",
             _beside(row, beside),
-            _number(compared.difference if compared else None, "+.4f"),
+            _number(-compared.difference if compared else None, "+.4f"),
             _number(compared.p_holm if compared else None, ".2g"),
             style="yellow" if row["kind"] == "baseline" else None,
         )

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from tuning.commands.tune import DataDirOption, GroupsOption, ProtocolOption
 from tuning.console import JsonOption, console, print_json
@@ -35,8 +36,15 @@ def protocols(as_json: JsonOption = False) -> None:
     ]
     if as_json:
         return print_json([asdict(protocol) for protocol in known])
+    table = Table(show_lines=True)
+    table.add_column("protocol", style="bold", overflow="fold", min_width=12)
+    table.add_column("folds", justify="right")
+    table.add_column("sealed", justify="right")
+    table.add_column("what a score means")
     for protocol in known:
-        console.print(f"[bold]{protocol.name}[/]: {escape(protocol.meaning)}\n")
+        sealed = f"{protocol.sealed_fraction:.0%}" if protocol.sealed_fraction else "-"
+        table.add_row(escape(protocol.name), str(protocol.folds), sealed, escape(protocol.meaning))
+    console.print(table)
 
 
 @app.command("export")

@@ -66,34 +66,51 @@ def show(
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     from model.data.kinds import of_record
     from tuning.metric import metric_label
 
-    table = Table(title="registered models")
+    # Without lines between columns: a terminal has 80.
+    table = Table(title="registered models", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("model", overflow="fold")
     table.add_column("version", justify="right")
     table.add_column("alias")
     table.add_column("study", overflow="fold")
     table.add_column("protocol")
     table.add_column("development", justify="right")
-    table.add_column("confirmed", justify="right")
+    table.add_column("fresh splits", justify="right", no_wrap=True)
+    table.add_column("sealed (95 %)", justify="right")
     for row in rows:
+        label = metric_label(row["metric"], of_record(row["kinds"]))
+        measured = row["measured_version"]
         table.add_row(
             escape(row["name"]),
             str(row["version"]),
             escape(", ".join(row["aliases"])),
             escape(row["study"] or "-"),
             escape(row["protocol"] or "-"),
-            _score(metric_label(row["metric"], of_record(row["kinds"])), row["development"]),
-            _score(metric_label(row["metric"], of_record(row["kinds"])), row["confirmed"])
-            if row["measured_version"] is None
-            else f"see version {row['measured_version']}",
+            _score(label, row["development"]),
+            _plain(row["fresh"]) if measured is None else f"see version {measured}",
+            _interval(row),
         )
     console.print(table)
 
 
 def _score(metric: str, value: float | None) -> str:
     return "-" if value is None else f"{metric} {value:.4f}"
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _interval(row: dict[str, Any]) -> str:
+    """On the sealed part, which is other pairs: no gain or loss against the columns beside it."""
+    if row["confirmed"] is None:
+        return "-"
+    ends = row["sealed_low"], row["sealed_high"]
+    shown = f"{row['confirmed']:.4f}"
+    return shown if None in ends else f"{shown} ({ends[0]:.4f} to {ends[1]:.4f})"

@@ -87,6 +87,7 @@ def show(
     # What is typed next finds the data only where they were found now.
     where = [] if data_dir is None else ["--data-dir", str(data_dir)]
     show_scores({**_document(result), "fidelity": audit})
+    _show_endings(result)
     if result.interrupted or result.problem:
         what = "Interrupted" if result.interrupted else "Not at its end"
         console.print(f"{what}: what had finished is recorded, nothing was registered.")
@@ -109,6 +110,21 @@ def show(
         predict = ["mmatune", "predict", reference, "--for", first, *side]
         for start, words in (("Next:", ["mmatune", "confirm", plan.name, *own]), ("", predict)):
             console.print(f"{start:6} {shlex.join(words)}", markup=False, soft_wrap=True)
+
+
+def _show_endings(result: StudyResult) -> None:
+    """How the trials ended, and how long it all took."""
+    from tuning.live import duration
+    from tuning.record.client import mlflow_client
+    from tuning.record.leaderboard import count_endings
+    from tuning.record.study_record import runs_of
+
+    counts = count_endings(runs_of(mlflow_client(), result.experiment_id))
+    console.print("Trials: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    if result.seconds:
+        parts = ", ".join(f"{name} {duration(spent)}" for name, spent in result.seconds.items())
+        total = duration(sum(result.seconds.values()))
+        console.print(f"Time: {total}; {parts}.", soft_wrap=True)
 
 
 def show_refused(study: str) -> None:

@@ -1,14 +1,16 @@
-"""`mmatune predict`: rank the unknown pairs of one thing of either side."""
+"""`mmatune predict`: rank the unknown pairs of one thing of either side, or of the network."""
 
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from model.data.kinds import MIRNA, SMALL_MOLECULE
 from model.errors import InputError
+from tuning.commands.tune import DataDirOption
 from tuning.console import JsonOption, console, print_json
 
 if TYPE_CHECKING:
@@ -39,10 +41,22 @@ def predict(
     mirna: Annotated[
         str | None, typer.Option(help="The same as `--for NAME --side miRNA`.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Rank the pairs of the whole network.")
+    ] = False,
     top: Annotated[int, typer.Option(min=1, help="How many unknown pairs to show.")] = 20,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="A file to write, with evidence and links: .csv, .tsv, .json."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Folder of the model's data, if it is your own: for evidence."),
+    ] = None,
+    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rank the unknown pairs of one thing of either side with a registered model.
+    """Rank the unknown pairs of one thing of either side, or of all, with a registered model.
 
     Known associations appear where their score puts them, are marked, and take no rank; more than
     five in a row are only counted, `--json` names them.
@@ -50,15 +64,36 @@ def predict(
     In `--json`, `rank` counts the unknown pairs of this one and `network_rank` those of the whole
     network (the model's own column `rank`).
 
-    **Example:** `mmatune predict sm-mirna --for Doxorubicin --top 20`
-    """
-    asked, side, where = _asked(name, side, small_molecule, mirna)
-    with console.status("loading the model"):
-        from tuning.registry.ranking import rank_partners
+    `--out` writes a row for each pair: known associations of both, of the known partners on either
+    side the one most similar, with its similarity, and links to databases.
 
-        found = rank_partners(model, asked, side=side, top=top, where=where)
+    **Example:** `mmatune predict sm-mirna --for Doxorubicin --top 20`
+
+    **Example:** `mmatune predict sm-mirna --all --top 200 --out pairs.csv`
+    """
+    if everything and (name, side, small_molecule, mirna) != (None,) * 4:
+        raise InputError("--all ranks every pair: give no name with it", where="predict")
+    asked, where = None, ""
+    if not everything:
+        asked, side, where = _asked(name, side, small_molecule, mirna)
+    if out is not None:
+        from tuning.registry.pair_table import check_out
+
+        check_out(out)
+    with console.status("loading the model"):
+        from tuning.registry.ranking import rank_network, rank_partners
+
+        if asked is None:
+            found = rank_network(model, top)
+        else:
+            found = rank_partners(model, asked, side=side, top=top, where=where)
     version, place = found.version, found.side or 0
-    if as_json:
+    if out is not None:
+        _write(found, out, data, data_dir)
+    if as_json and asked is None:
+        rows = found.pairs.to_dict(orient="records")
+        print_json({"model": version.name, "version": int(version.version), "rows": rows})
+    elif as_json:
         print_json(
             {
                 "model": version.name,
@@ -67,7 +102,7 @@ def predict(
                 "rows": found.pairs.to_dict(orient="records"),
             }
         )
-    else:
+    elif out is None:
         console.print(_table(found, asked))
         console.print(_caption(version), style="dim")
 
@@ -80,7 +115,9 @@ def _asked(
     options = [option for option, value in given.items() if value is not None]
     if len(options) != 1:
         raise InputError(
-            "give one name with --for" if not options else f"{' and '.join(options)}: give one",
+            "give one name with --for, or --all"
+            if not options
+            else f"{' and '.join(options)}: give one",
             where="predict",
             hint="its unknown pairs are ranked, for example `--for Doxorubicin`",
         )
@@ -90,15 +127,43 @@ def _asked(
     return str(given[where]), side, where
 
 
-def _table(found: Ranking, name: str) -> Table:
+def _write(found: Ranking, out: Path, data: str | None, data_dir: Path | None) -> None:
+    from tuning.home import data_folder
+    from tuning.registry.pair_table import as_text, known_data, pair_rows
+
+    dataset, folder = known_data(found.version.tags, data, data_dir or data_folder())
+    rows = pair_rows(found, dataset, folder)
+    try:
+        out.write_text(as_text(rows, out.suffix.lower()), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}", where="--out") from error
+    known = sum(row["known"] for row in rows)
+    console.print(
+        f"{out}: {len(rows) - known} unknown pairs, best first; {known} known ones"
+        " that score no worse are marked.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if dataset is None:
+        console.print(
+            "Without evidence: the data that the model was trained on are not here; --data and"
+            " --data-dir say where they are.",
+            style="yellow",
+        )
+
+
+def _table(found: Ranking, name: str | None) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    kind = found.kinds[0 if found.side else 1]  # of the partners
+    # Of one thing the partners alone are named.
+    kinds = found.kinds if name is None else (found.kinds[0 if found.side else 1],)
     by = f"{escape(found.version.name)} version {found.version.version}"
-    table = Table(title=f"{escape(kind.plural)} for {escape(name)}, by {by}")
+    what = "pairs" if name is None else f"{escape(kinds[0].plural)} for {escape(name)}"
+    table = Table(title=f"{what}, by {by}")
     table.add_column("rank", justify="right")
-    table.add_column(escape(kind.name), overflow="fold")
+    for kind in kinds:
+        table.add_column(escape(kind.name), overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("rank in network", justify="right")
     table.add_column("association")
@@ -109,12 +174,17 @@ def _table(found: Ranking, name: str) -> Table:
         if known and len(rows) > _KNOWN_BY_NAME:
             highest, lowest = rows[0]["probability"], rows[-1]["probability"]
             span = f"{lowest:.4f} to {highest:.4f}"
-            table.add_row("", f"{len(rows)} {kind.plural}", span, "", mark, style=style)
+            counted = [
+                f"{len(rows)} {kinds[0].plural if name else 'pairs'}",
+                *[""] * len(kinds[1:]),
+            ]
+            table.add_row("", *counted, span, "", mark, style=style)
             continue
         for row in rows:
             ranks = [_text(row["rank"]), _text(row["network_rank"])]
-            shown = escape(str(row[kind.key]))
-            table.add_row(ranks[0], shown, f"{row['probability']:.4f}", ranks[1], mark, style=style)
+            shown = [escape(str(row[kind.key])) for kind in kinds]
+            cells = [ranks[0], *shown, f"{row['probability']:.4f}", ranks[1], mark]
+            table.add_row(*cells, style=style)
     return table
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -71,16 +68,12 @@ def _confirmation(study: str) -> dict[str, Any]:
     """What the study's confirmation left in its record."""
     from tuning.record.client import mlflow_client
     from tuning.record.identity import study_experiment
-    from tuning.record.study_record import runs_of
+    from tuning.record.study_record import recorded_confirmation
 
     client = mlflow_client()
-    experiment = study_experiment(client, study)
-    file = "confirmation.json"
-    for run in runs_of(client, experiment.experiment_id, "tags.kind = 'study'"):
-        if file in {one.path for one in client.list_artifacts(run.info.run_id)}:
-            with tempfile.TemporaryDirectory() as folder:
-                path = client.download_artifacts(run.info.run_id, file, folder)
-                return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    found = recorded_confirmation(client, study_experiment(client, study).experiment_id)
+    if found is not None:
+        return found
     raise InputError(
         f"{study!r} is not confirmed: nobody knows whether its model beats the baselines",
         where="study",

@@ -6,7 +6,7 @@ import json
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,9 +28,10 @@ def serve(
 ) -> None:
     """Answer over HTTP: pairs in, probabilities and ranks out; Ctrl-C stops it.
 
-    POST to `/invocations`, as for every MLflow model; `/ping` says that it is there. A row that
-    names one thing alone is ranked: its best unknown pairs, `params.top` of them. There is no
-    password. With `--json`, one document with the `url` is printed once it answers.
+    POST to `/invocations`, as for every MLflow model; `/` says what it is, `/ping` that it is
+    there. A row that names one thing alone is ranked: its best unknown pairs, `params.top` of
+    them; a parameter of another name is refused. There is no password. With `--json`, one document
+    with the `url` is printed once it answers.
 
     Example: `mmatune serve dataset2 --port 5001`
     """
@@ -42,21 +43,21 @@ def serve(
 
             from tuning.registry.model_card import trained_on
             from tuning.registry.ranking import network_of
+            from tuning.registry.serving import served
             from tuning.registry.versions import load, resolve
 
             found = resolve(model)
             loaded = load(found)
             app = scoring_server.init(loaded)
             kinds, names = network_of(loaded, found)
-        server = uvicorn.Server(uvicorn.Config(_taking_json(app), log_level="warning"))
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         example = _example(url, kinds[1].key, names[1][0])
+        about = {"model": found.name, "version": int(found.version), "try": example}
+        server = uvicorn.Server(uvicorn.Config(served(app, about), log_level="warning"))
 
         # The socket listens already: what is asked before uvicorn is ready waits in its queue.
         if as_json:
-            print_json(
-                {"url": url, "model": found.name, "version": int(found.version), "try": example},
-            )
+            print_json({"url": url, **about})
             sys.stdout.flush()  # whoever reads it is waiting for it
         console.print(f"{found.name} version {found.version} at {url}   (Ctrl-C stops it)")
         if said := trained_on(found.tags):
@@ -71,18 +72,6 @@ def serve(
         _run(server, listener)
     finally:
         listener.close()
-
-
-def _taking_json(app: Any) -> Any:
-    """The application, to which a request that names no type is JSON; MLflow's fails with 500."""
-
-    async def ask(scope: Any, receive: Any, send: Any) -> None:
-        headers = scope.get("headers", [])
-        if scope["type"] == "http" and b"content-type" not in dict(headers):
-            scope = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
-        await app(scope, receive, send)
-
-    return ask
 
 
 def _run(server: Server, listener: socket.socket) -> None:

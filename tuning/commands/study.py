@@ -174,12 +174,15 @@ def show(
     from tuning.record.fidelity import fidelity_audit
     from tuning.record.identity import study_experiment
     from tuning.record.leaderboard import count_endings, leaderboard_rows
-    from tuning.record.study_record import runs_of
+    from tuning.record.study_record import recorded_confirmation, runs_of
+    from tuning.registry.conclusion import conclusion
 
     client = mlflow_client()
     experiment = study_experiment(client, study)
     runs = runs_of(client, experiment.experiment_id)
+    confirmed = recorded_confirmation(client, experiment.experiment_id)
     document = {
+        "conclusion": conclusion(confirmed) if confirmed else None,
         **{key: experiment.tags[key] for key in ("dataset", "data_hash", "protocol")},
         "kinds": as_record(of_record(experiment.tags.get("kinds"))),
         "metric": recorded_metric(experiment.tags),
@@ -191,6 +194,8 @@ def show(
     if as_json:
         print_json(document)
         return
+    if document["conclusion"]:
+        console.print(document["conclusion"], markup=False, style="bold", soft_wrap=True)
     show_scores({"study": study, **document})
     if document["start_points"]:
         console.print(f"Start points: {document['start_points']}", markup=False, soft_wrap=True)

@@ -101,7 +101,8 @@ def train(
     console.print(f"{loaded.name}, protocol {measured.name}, {len(folds)} development folds")
     for name in METRICS:
         if row[name] is not None:
-            console.print(f"  {name:22} {with_spread(row[name], row[f'{name}_sd'])}")
+            scored = with_spread(row[name], row[f"{name}_sd"])
+            console.print(f"  {name:22} {scored:16} {METRICS[name].meaning}", soft_wrap=True)
     console.print(measured.meaning)
 
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from model.baselines.registry import BASELINES, core
+from model.data.kinds import as_record
 from model.errors import InputError
 from model.evaluation.fresh_splits import DevelopmentPart, development_part, fresh_folds
 from model.evaluation.result import Evaluation
 from tuning.cluster.session import Resources, ray_session, trial_resources
-from tuning.confirm.noting import outcome_tags, record_outcome
+from tuning.confirm.noting import outcome_tags, record_outcome, renew_notes
 from tuning.confirm.optimism import Optimism, optimism
 from tuning.confirm.registering import register_everything, register_measured
 from tuning.confirm.sealed import (
@@ -38,7 +39,8 @@ from tuning.metric import metric_beside, ranking_key
 from tuning.record.driver_lock import close_dead_studies, driving
 from tuning.record.ensembles import Ensemble
 from tuning.record.finished_study import Candidate, FinishedStudy
-from tuning.record.study_record import runs_of
+from tuning.record.study_record import CONFIRMATION, runs_of
+from tuning.registry.conclusion import CONCLUSION, conclusion
 from tuning.registry.verdict import Measured, Verdict, decide, summary_row
 from tuning.registry.versions import (
     Registration,
@@ -138,7 +140,11 @@ class Confirmation:
         return pd.DataFrame(self.rows)
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """As JSON; ``conclusion`` is the sentence that all views show."""
+        document = self._document()
+        return {"conclusion": conclusion(document), **document}
+
+    def _document(self) -> dict[str, Any]:
         study = self.plan.study
         sealed = self.sealed and {
             **self.sealed.document(),
@@ -149,6 +155,7 @@ class Confirmation:
             "study": study.name,
             "dataset": study.dataset.name,
             "data_hash": study.dataset.content_hash,
+            "kinds": as_record(study.dataset.kinds),
             "protocol": study.protocol.name,
             "metric": study.metric,
             "splits": self.plan.splits,
@@ -350,7 +357,9 @@ def _open_and_register(
             registration=Registration(model, number, False, "not decided yet"),
         )
         # Kept before the alias moves, and again with what became of it.
-        record.log_json(record.run_id, result.document(), "confirmation.json")
+        document = result.document()
+        tags[CONCLUSION] = document[CONCLUSION]
+        record.log_json(record.run_id, document, CONFIRMATION)
         confirm_version(model, number, tags)
     if sealed:
         with console.status(f"training {chosen.name} on all associations ..."):
@@ -365,7 +374,8 @@ def _open_and_register(
     across = None if plan.across else shlex.join(["mmatune", "promote", study.name, "--across"])
     registration = promote_version(model, number, verdict.baselines_ahead, across)
     result = replace(result, registration=registration)
-    record.log_json(record.run_id, result.document(), "confirmation.json")
+    record.log_json(record.run_id, result.document(), CONFIRMATION)
+    renew_notes(study, document[CONCLUSION], f"{model}/{result.refit or number}")
     with console.status("drawing the report ..."):
         attach_report(record, study.name, study.dataset)
     return result

@@ -8,6 +8,8 @@ from typing import Any
 from tuning.confirm.optimism import Optimism
 from tuning.confirm.sealed import WARNING, SealedComparison
 from tuning.record.finished_study import FinishedStudy
+from tuning.record.notes import confirmed_note, first_note
+from tuning.record.study_record import NOTE
 from tuning.registry.champion import fold_tags
 from tuning.registry.verdict import Measured, Verdict
 
@@ -30,6 +32,20 @@ def outcome_tags(
         tags |= sealed.tags(study.metric)
     own = study.record.client.get_run(study.record.run_id).data.tags
     return tags | ({WARNING: own[WARNING]} if WARNING in own else {})
+
+
+def renew_notes(study: FinishedStudy, said: str, model: str) -> None:
+    """Put what was concluded first on MLflow's pages of the study, and what to type now last.
+
+    Args:
+        said: of `conclusion`.
+        model: the version for use, as `predict` takes it.
+    """
+    client, record = study.record.client, study.record
+    own = client.get_run(record.run_id).data.tags.get(NOTE, "")
+    client.set_tag(record.run_id, NOTE, confirmed_note(own, said, study.name, model))
+    experiment = client.get_experiment(record.experiment_id).tags.get(NOTE, "")
+    client.set_experiment_tag(record.experiment_id, NOTE, f"{said} {first_note(experiment)}")
 
 
 def record_outcome(

@@ -20,6 +20,7 @@ from tuning.forecast.estimate import Forecast, forecast
 from tuning.forecast.packing import AUTO, choose, number_that_fits
 from tuning.forecast.probe import Probe, measure
 from tuning.home import home
+from tuning.live import duration
 from tuning.plan import StudyPlan
 from tuning.search.samplers import SAMPLERS
 
@@ -71,8 +72,8 @@ class Outlook:
                 f"{found.device_hours_without_stopping:.3g}",
             ),
             "time of the search": (
-                f"{_duration(expected.wall)} ± {_duration(spread.wall)}",
-                _duration(without.wall),
+                f"{duration(expected.wall)} ± {duration(spread.wall)}",
+                duration(without.wall),
             ),
         }
         title = f"{plan.dataset.name}, protocol {plan.protocol.name}, space {plan.space_name}"
@@ -112,8 +113,7 @@ def look_ahead(plan: StudyPlan) -> Outlook:
             resources = asked
             per_device = max(1, int(1 / asked.gpus)) if asked.gpus else probe.cores
             per_device = min(per_device, asked.at_once)
-            kind = "a GPU" if asked.gpus else "a machine, one thread a trial"
-            reason = f"{per_device} at once on {kind}"
+            reason = f"{per_device} of them share a GPU" if asked.gpus else "One thread a trial"
             number_that_fits(probe, per_device)
         rows, columns = plan.dataset.associations.shape
         found = forecast(
@@ -160,14 +160,6 @@ def _check_disk(plan: StudyPlan, found: Forecast) -> None:
                 where=where,
                 hint="make room, ask for fewer trials, or name another folder",
             )
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
 
 
 def _size(size: float) -> str:

@@ -48,7 +48,7 @@ class Replay:
         if event["tags"]["kind"] == "baseline":
             self._baselines[event["run"]] = name
         elif event["tags"]["kind"] == "trial":
-            self.table.start(event["run"], name, event["params"])
+            self.table.start(event["run"], name, event["params"], event["time"] / 1000)
 
     def _see_trial(self, event: Mapping[str, Any]) -> None:
         values = event.get("values", {})
@@ -76,7 +76,7 @@ class Replay:
         elif event["kind"] == "reopen":
             # Another driver goes on with the study. The last one died before it could record how
             # the trials that it left running had ended.
-            self._started = None
+            self._started = self.table.first_trial = None
             for row in self.table.rows.values():
                 if row["status"] == "running":
                     row["status"] = Ending.KILLED.value

@@ -16,11 +16,13 @@ from tuning.starts import told
 if TYPE_CHECKING:
     from tuning.plan import StudyPlan
 
+_SEARCH, _VERDICT, _NEXT = "Search by mmatune", "**Verdict.** ", "**Next**"
+
 
 def experiment_note(plan: StudyPlan, experiment_id: str) -> str:
     """What stands above the study's runs, and as plain text in the list of experiments."""
     shared = f"data set {plan.dataset.name}, protocol {plan.protocol.name}, space {plan.space_name}"
-    return f"Search by mmatune: {shared}, {plan.trials} trials. {_links(experiment_id)}"
+    return f"{_SEARCH}: {shared}, {plan.trials} trials. {_links(experiment_id)}"
 
 
 def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any]]) -> str:
@@ -40,12 +42,14 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
     commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
     meaning = plan.protocol.in_words_of(plan.dataset.kinds).meaning
     outcome = verdict(rows, plan.metric, plan.dataset.kinds) if rows else "It has not ended yet."
-    # The links come first: of a long note the page shows the beginning.
+    # The outcome and the links come first: of a long note the page shows the beginning.
     return f"""\
+{_VERDICT}{outcome}
+
 {_links(experiment_id)}{_pair(experiment_id, rows)}
 
 Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \
-**{plan.space_name}**, {plan.trials} trials. {outcome}
+**{plan.space_name}**, {plan.trials} trials.
 
 **Start points**: {told(plan.start_points())}.
 
@@ -57,10 +61,31 @@ same folds. No score of another protocol or data set compares.
 **Under Artifacts**: `report.html`, `leaderboard.json`, `folds.json` (which pairs each fold trains \
 on and ranks), `protocol.json`, `search_space.json`.
 
-**Next**
+{_NEXT}
 
 {commands}
 """
+
+
+def confirmed_note(note: str, said: str, study: str, model: str) -> str:
+    """A study's note once it is confirmed; one of an earlier version too.
+
+    Args:
+        note: of `study_note`, or of an earlier confirmation.
+        said: what the confirmation concluded.
+        model: the version for use, as `predict` takes it.
+    """
+    if note.startswith(_VERDICT):
+        note = note.partition("\n\n")[2]
+    before = note.rpartition(_NEXT)[0] or note
+    commands = [f"mmatune predict {model} --all --out pairs.csv", f"mmatune report {study}"]
+    lines = "\n".join(f"    {line}" for line in commands)
+    return f"{_VERDICT}{said}\n\n{before.rstrip()}\n\n{_NEXT}\n\n{lines}\n"
+
+
+def first_note(note: str) -> str:
+    """An experiment's note without what a confirmation put before it."""
+    return note[max(0, note.find(_SEARCH)) :]
 
 
 def _links(experiment_id: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ _MLFLOW_STATUS = {
     Ending.FAILED: "FAILED",
     Ending.KILLED: "KILLED",
 }
+CONFIRMATION = "confirmation.json"  # of the study's own run
 NOTE = "mlflow.note.content"  # tag that MLflow shows as a description; markdown
 _TIMES = ("seconds", "device_seconds", "setup_seconds")
 
@@ -266,3 +268,13 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> list[A
     """The runs of a study, oldest first; ``where`` is a filter in MLflow's language."""
     order = ["attributes.start_time ASC"]
     return list(all_pages(client.search_runs, [experiment_id], where, order_by=order))
+
+
+def recorded_confirmation(client: MlflowClient, experiment_id: str) -> dict[str, Any] | None:
+    """The document of a study's latest confirmation; None where it was not confirmed."""
+    for run in runs_of(client, experiment_id, "tags.kind = 'study'"):
+        if CONFIRMATION in {one.path for one in client.list_artifacts(run.info.run_id)}:
+            with tempfile.TemporaryDirectory() as folder:
+                path = client.download_artifacts(run.info.run_id, CONFIRMATION, folder)
+                return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    return None

@@ -61,7 +61,7 @@ def may_be_champion(
     if present is None:
         return True, f"version {number} is champion: there was none"
     if present == number:
-        return True, f"version {number} stays champion, now confirmed"
+        return True, f"version {number} stays champion, now measured on fresh splits"
     moves = f"version {number} is champion instead of version {present}"
     metric = recorded_metric(tags)
     if other := _incomparable(tags, present_tags, metric):
@@ -71,7 +71,7 @@ def may_be_champion(
         return False, f"{stays}, {said}; `{across}` moves it all the same"
     fresh = f"fresh_{metric}"
     if fresh not in present_tags:
-        return True, f"{moves}, which was never confirmed"
+        return True, f"{moves}, which was never measured on fresh splits"
     paired = _paired(tags, present_tags, metric)
     if paired is not None:
         better, scores = paired
@@ -81,8 +81,8 @@ def may_be_champion(
         noise = _NOISE * float(np.hypot(*errors))
         better = new_score - old_score > noise
         scores = (
-            f"confirmed {_label(tags, metric)} {new_score:.4f} against {old_score:.4f} on other"
-            f" folds, noise {noise:.4f}"
+            f"{_label(tags, metric)} on fresh splits {new_score:.4f} against {old_score:.4f} on"
+            f" other folds, noise {noise:.4f}"
         )
     return better, f"{moves if better else stays}: {scores}"
 
@@ -127,6 +127,6 @@ def _paired(
     test = corrected_resampled_t_test(new[:shared] - old[:shared], float(tags["fresh_ratio"]))
     better = test.difference > 0 and test.p_value < ALPHA
     return better, (
-        f"{test.difference:+.4f} confirmed {_label(tags, metric)} on the same {shared} folds"
+        f"{test.difference:+.4f} {_label(tags, metric)} on the same {shared} folds"
         f" (paired, p {test.p_value:.2g})"
     )

@@ -16,6 +16,7 @@ from model.errors import InputError
 from model.evaluation.calibration import Calibration
 from model.evaluation.protocols import Protocol
 from tuning.metric import AUC, metric_label
+from tuning.registry.conclusion import CONCLUSION
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _probabilities(calibration: Calibration) -> str:
     return (
         f"{text} On folds that the map was not fitted to: Brier score {measured.brier:.4f}, against"
         f" {measured.brier_constant:.4f} for the same number everywhere; mean gap between"
-        f" predicted and observed {measured.expected_error:.4f} (`reliability.png`)."
+        f" predicted and observed {measured.expected_error:.4f}."
     )
 
 
@@ -133,7 +134,11 @@ def _started(card: ModelCard) -> str:
 _UNCONFIRMED = "It has not been confirmed on data the search did not see."
 _INCOMPARABLE = "It is not comparable with a score of another protocol or data set."
 # What a description says of confirmations, from none to the latest.
-_STANDING = re.compile(f"(?:{re.escape(_UNCONFIRMED)}|Confirmed: ).*?(?= {_INCOMPARABLE})", re.S)
+_STANDING = re.compile(
+    f"(?:{re.escape(_UNCONFIRMED)}|Confirmed: |On fresh splits: ).*?(?= {_INCOMPARABLE})", re.S
+)
+# What an earlier confirmation put first.
+_VERDICT = re.compile(r"\A\*\*Verdict\.\*\* .*?\n\n", re.S)
 
 
 def confirmed_description(text: str, tags: Mapping[str, str], metric: str, kinds: Kinds) -> str:
@@ -147,14 +152,14 @@ def confirmed_description(text: str, tags: Mapping[str, str], metric: str, kinds
     label = metric_label(metric, kinds)
     fresh, confirmed = f"fresh_{metric}", f"confirmed_{metric}"
     said = (
-        f"Confirmed: {label} {float(tags[fresh]):.4f} (standard error"
-        f" {float(tags[f'{fresh}_se']):.4f}) on fresh splits of the development associations."
+        f"On fresh splits: {label} {float(tags[fresh]):.4f} (standard error"
+        f" {float(tags[f'{fresh}_se']):.4f}), of the development associations."
     )
     if confirmed in tags:
         low, high = float(tags[f"{confirmed}_low"]), float(tags[f"{confirmed}_high"])
         said += (
-            f" {label} {float(tags[confirmed]):.4f} (95 % interval {low:.4f} to {high:.4f}) on"
-            " the sealed associations, which the search did not see."
+            f" On the sealed part, which the search did not see: {label}"
+            f" {float(tags[confirmed]):.4f} (95 % interval {low:.4f} to {high:.4f})."
         )
     if "confirmed_difference" in tags:
         value, low, high = (
@@ -162,11 +167,12 @@ def confirmed_description(text: str, tags: Mapping[str, str], metric: str, kinds
         )
         said += (
             f" There it is {value:+.4f} (95 % interval of the difference {low:+.4f} to {high:+.4f})"
-            f" to the best baseline, {tags['confirmed_against']}."
+            f" from the best baseline, {tags['confirmed_against']}; plus is better."
         )
     if "sealed_warning" in tags:
         said += f" The sealed part was {tags['sealed_warning']}."
-    return _STANDING.sub(lambda match: said, text)
+    first = f"**Verdict.** {tags[CONCLUSION]}\n\n" if CONCLUSION in tags else ""
+    return first + _STANDING.sub(lambda match: said, _VERDICT.sub("", text))
 
 
 def description(card: ModelCard, dataset: AssociationDataset) -> str:

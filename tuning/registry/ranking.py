@@ -87,11 +87,28 @@ def best_unknown_pairs(model: str, top: int = 20) -> Ranking:
     return Ranking(scorer.version, scorer.kinds, None, pairs)
 
 
+def rank_network(model: str, top: int = 20) -> Ranking:
+    """The best unknown pairs of the whole network, and the known ones that score no worse.
+
+    Args:
+        model: `name` (its champion), `name@alias` or `name/3`.
+        top: how many of the U unknown pairs.
+
+    Returns:
+        Columns as of `rank_pairs`; ``rank`` is without gaps, ``network_rank`` shared by equals.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    scorer = _Scorer.of(model)
+    return Ranking(scorer.version, scorer.kinds, None, rank_pairs(scorer.score(scorer.names), top))
+
+
 def rank_pairs(pairs: pd.DataFrame, top: int) -> pd.DataFrame:
     """The best `top` unknown pairs and the known ones that score no worse, best first.
 
     Args:
-        pairs: what the scorer returns for all pairs of one thing.
+        pairs: what the scorer returns for all pairs of one thing, or of the network.
         top: number of unknown pairs; all are kept where there are fewer.
 
     Returns:

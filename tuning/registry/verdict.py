@@ -78,8 +78,8 @@ class Verdict:
 
     Args:
         best: highest mean score among configurations.
-        tied: configurations that are not significantly worse, best first. It is no choice: few
-            splits tell little apart, which makes nothing equal.
+        tied: configurations and baselines that cannot be told from the best, best first. It is no
+            choice: few splits tell little apart, which makes nothing equal.
         within_margin: configurations whose mean is at most `MARGIN` below the best, best first.
         chosen: the simplest of them, the one with the fewest weights; of equals the best.
         margin: `MARGIN` when this was decided.
@@ -133,7 +133,9 @@ def decide(measured: Sequence[Measured], test_train_ratio: float) -> Verdict:
         return {one.name: one for family in families for one in family}
 
     of_best = compared(best)
-    tied = [best, *(one for one in trials[1:] if not of_best[one.name].significant)]
+    rivals = sorted([*trials[1:], *baselines], key=lambda one: -one.mean)
+    tied = [one for one in rivals if not of_best[one.name].significant] + [best]
+    tied.sort(key=lambda one: -one.mean)
     near = [one for one in trials if best.mean - one.mean <= MARGIN]
     chosen = min(near, key=lambda one: one.weights or 0)  # the first, so the best, of equals
     of_chosen = compared(chosen)

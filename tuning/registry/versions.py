@@ -16,6 +16,7 @@ from model.evaluation.protocol_names import is_same_protocol
 from tuning.metric import AUC, recorded_metric
 from tuning.record.client import all_pages, mlflow_client
 from tuning.registry.champion import may_be_champion
+from tuning.registry.conclusion import CONCLUSION
 from tuning.registry.logged_model import log_model
 from tuning.registry.model_card import (
     MEASURED,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
 CHAMPION = "champion"
-_OF_A_CONFIRMATION = ("fresh_", "confirmed_", "sealed_")  # tags
+_OF_A_CONFIRMATION = ("fresh_", "confirmed_", "sealed_", CONCLUSION)  # tags
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,8 @@ def list_models() -> list[dict[str, Any]]:
 
     Keys: `name`, `version` (int), `aliases`, `study`, `protocol`, `metric` (what the study
     maximised), `confirmed` and `development` (its value on the sealed part and on the development
-    folds), `confirmed_auc` and `development_auc` (the same of a study of AUC), `measured_version`
+    folds), `confirmed_auc` and `development_auc` (the same of a study of AUC), `sealed_low` and
+    `sealed_high` (the 95 % interval of `confirmed`), `fresh` (on fresh splits), `measured_version`
     (the version that has the scores of a model trained on everything). A value that was never
     recorded is None. Scores of rows that differ in protocol, metric or data are not
     comparable.
@@ -326,6 +328,9 @@ def list_models() -> list[dict[str, Any]]:
                 "metric": metric,
                 "measured_version": _whole(tags.get(MEASURED)),
                 **scores,
+                "fresh": _number(tags.get(f"fresh_{metric}")),
+                "sealed_low": _number(tags.get(f"confirmed_{metric}_low")),
+                "sealed_high": _number(tags.get(f"confirmed_{metric}_high")),
             }
         )
     return sorted(rows, key=lambda row: (row["name"], -row["version"]))

@@ -48,7 +48,7 @@ def attach_report(record: StudyRecord, study: str, dataset: AssociationDataset) 
         dataset: what the study was made on.
     """
     try:
-        from tuning.report.page import write_page  # plotly takes a second
+        from tuning.report.page import write_page  # matplotlib takes a second
         from tuning.report.reading import read_report
 
         report = read_report(study, None, data_folder(), dataset)

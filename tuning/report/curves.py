@@ -64,19 +64,23 @@ def fold_curves(held_out: np.ndarray, unknown: np.ndarray, *, balance: Balance) 
         unknown: (U,) scores of the pairs they are ranked against.
 
     Returns:
-        ``fpr`` and ``tpr``, ``recall`` and ``precision``, each a list of fractions; ``auc``, the
-        area under the full ROC curve.
+        ``fpr`` and ``tpr``, ``recall`` and ``precision``, the same ``_as_is`` where every pair
+        counts once, each a list of fractions; ``auc``, the area under the full ROC curve.
     """
     scores = np.concatenate((held_out, unknown))
     labels, weights = _labels(held_out, unknown, balance)
     fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
     precision, recall, _ = precision_recall_curve(labels, scores, sample_weight=weights)
+    as_is, recall_as_is, _ = precision_recall_curve(labels, scores)
+    thin = _thinned(len(recall_as_is))
     roc, pr = _thinned(len(fpr)), _thinned(len(recall))
     return {
         "fpr": _list(fpr[roc]),
         "tpr": _list(tpr[roc]),
         "recall": _list(recall[pr]),
         "precision": _list(precision[pr]),
+        "recall_as_is": _list(recall_as_is[thin]),
+        "precision_as_is": _list(as_is[thin]),
         AUC: float(auc(fpr, tpr)),
     }
 

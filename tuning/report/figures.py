@@ -1,188 +1,242 @@
-"""The figures of the report, by plotly: it is the parallel coordinates that must be interactive.
+"""The figures of the report, as SVG by matplotlib: they need no script, print whole, and are small.
 
-Its script is put into the page once (4.8 MB), so that the page needs nothing else.
+Ink is drawn in a colour that the page replaces by its own, so a figure is dark on light and light
+on dark. Whoever wants to brush lines finds the same parallel coordinates in MLflow's UI.
 """
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import optuna
-import plotly.graph_objects as go
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from model.data.kinds import of_record
 from search_spaces.parameters import Choice, FloatRange, IntRange, Parameter
 from search_spaces.schema import SearchSpace
 from tuning.ending import Ending
 from tuning.metric import AUC, metric_label
-from tuning.report.importance import optuna_study
+from tuning.report.points import searched_points
 
+INK = "#010203"  # becomes the colour of the page's text
+MODEL, BASELINE, _OTHER = "#2b8cbe", "#d9822b", "#8a8a8a"
 COLOURS = {
-    Ending.FINISHED: "#0072B2",
-    Ending.STOPPED: "#E69F00",
-    Ending.FAILED: "#D55E00",
-    Ending.KILLED: "#999999",
+    Ending.FINISHED: MODEL,
+    Ending.STOPPED: "#c9a227",
+    Ending.FAILED: "#d1495b",
+    Ending.KILLED: _OTHER,
 }
-BASELINE = "#CC3311"
-_OTHER = "#999999"
-_SCALE = [[0, "#d9d9d9"], [0.5, "#56a0cc"], [1, "#00406b"]]  # what is best stands out
-_HEIGHT = 420  # pixels
 AXES = 9  # of the parallel coordinates: more do not fit a page
+_WIDTH = 6.6  # inches; on a telephone it is drawn at little more than half of it
+_Z95 = 1.96  # standard errors
+# In force while a figure is drawn and written: `matplotlib.rc_context(STYLE)`.
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mmatune",
+    "font.size": 10,
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": _OTHER,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), INK),
+}
 
 
-def history(report: Mapping[str, Any]) -> go.Figure:
+def as_svg(figure: Figure, label: str) -> str:
+    """An element of a page that scales with its width, said to who cannot see it by its label."""
+    text = io.StringIO()
+    figure.savefig(
+        text, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}
+    )
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    width = round(figure.get_figwidth() * 110)
+    return svg.replace(
+        "<svg ", f'<svg role="img" aria-label="{label}" style="max-width:{width}px" ', 1
+    )
+
+
+def _figure(height: float, width: float = _WIDTH) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height))
+    return figure, figure.add_subplot()
+
+
+def scores(report: Mapping[str, Any]) -> Figure:
+    """The model, its rivals and all baselines: a dot each, with its interval, the best on top.
+
+    Once confirmed, the mean on fresh splits and its 95 % interval; before, the mean on the
+    development folds and the standard deviation over folds.
+    """
+    confirmation, metric = report["confirmation"], report["metric"]
+    if confirmation:
+        chosen, name = confirmation["chosen"], f"confirmed_{metric}"
+        found = [
+            (row["name"], row["kind"], row[name], _Z95 * row["standard_error"])
+            for row in confirmation["rows"]
+            if row[name] is not None
+        ]
+        axis = f"{_label(report)} on {confirmation['splits']} fresh splits, 95 % interval"
+    else:
+        chosen = report["winner"]["name"] if report["winner"] else None
+        found = [
+            (row["name"], row["kind"], row[metric], row[f"{metric}_sd"] or 0.0)
+            for place, row in enumerate(report["rows"])
+            if row[metric] is not None and (place < AXES or row["kind"] == "baseline")
+        ]
+        axis = f"{_label(report)} on the development folds, ± sd over folds"
+    figure, axes = _figure(0.9 + 0.3 * len(found))
+    for place, (name, kind, score, half) in enumerate(found):
+        colour = BASELINE if kind == "baseline" else MODEL
+        size = 9 if name == chosen else 6
+        axes.errorbar(
+            score, place, xerr=half, fmt="o", color=colour, markersize=size, elinewidth=1.6
+        )
+    names = [name for name, *_ in found]
+    axes.set_yticks(range(len(found)), names)
+    for tick, name in zip(axes.get_yticklabels(), names, strict=True):
+        tick.set_fontweight("bold" if name == chosen else "normal")
+    axes.invert_yaxis()
+    axes.set_xlabel(axis)
+    axes.plot([], [], "o", color=MODEL, label="searched")
+    axes.plot([], [], "o", color=BASELINE, label="baseline")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    return figure
+
+
+def history(report: Mapping[str, Any]) -> Figure:
     """Scores against the compute that all trials had taken together when each one ended.
 
-    Drawn here and not by Optuna, whose history has the number of the trial on its axis: a search is
-    judged by what it costs.
+    Not against the number of the trial, as Optuna draws it: a search is judged by what it costs.
     """
     metric = report["metric"]
     measured = [one for one in report["trials"] if one[metric]]
     # Those that run still, or whose driver was killed, have no end: they come last.
     trials = sorted(measured, key=lambda one: (one["ended"] is None, one["ended"] or 0))
-    seconds = _cumulative(trials, "seconds")
-    epochs = _cumulative(trials, "epochs")
-    best, so_far = [], None
+    seconds = cumulative(trials, "seconds")
+    figure, axes = _figure(3.4)
+    axes.step(seconds, best_so_far(trials, metric), where="post", color=MODEL, label="best so far")
+    for status in dict.fromkeys(one["status"] for one in trials):
+        inside = [place for place, one in enumerate(trials) if one["status"] == status]
+        axes.plot(
+            [seconds[place] for place in inside],
+            [trials[place][metric] for place in inside],
+            "o",
+            color=COLOURS.get(status, _OTHER),
+            label=status,
+        )
+    best = next((row for row in report["rows"] if row["kind"] == "baseline"), None)
+    if best:
+        axes.axhline(best[metric], color=BASELINE, ls="--", label=f"best baseline: {best['name']}")
+    axes.set_xlabel("seconds of training, all trials together")
+    axes.set_ylabel(_label(report))
+    _legend_above(axes)
+    return figure
+
+
+def best_so_far(trials: Sequence[Mapping[str, Any]], metric: str) -> list[float]:
+    """The best score of a ranked trial up to each one; NaN before the first."""
+    best, so_far = [], math.nan
     for one in trials:
         if one["ranked"]:
-            so_far = max(so_far or 0, one[metric])
+            so_far = one[metric] if math.isnan(so_far) else max(so_far, one[metric])
         best.append(so_far)
-    figure = go.Figure(
-        go.Scatter(
-            x=seconds,
-            y=best,
-            name="best so far",
-            mode="lines",
-            line={"shape": "hv", "color": "#0072B2"},
-        )
+    return best
+
+
+def cumulative(trials: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    """What the trials up to each one took together."""
+    total, sums = 0.0, []
+    for one in trials:
+        total += one[key] or 0
+        sums.append(round(total, 2))
+    return sums
+
+
+def importance(report: Mapping[str, Any]) -> Figure:
+    """Bars with their uncertainty, the most important parameter on top."""
+    values, spread = (report["importance"][key] for key in ("values", "spread"))
+    names = list(values)
+    figure, axes = _figure(0.8 + 0.26 * len(names))
+    axes.barh(
+        range(len(names)),
+        list(values.values()),
+        xerr=[spread[name] for name in names],
+        color=MODEL,
+        ecolor=_OTHER,
     )
-    groups = [[k for k, _ in enumerate(trials)]]
-    for status in dict.fromkeys(one["status"] for one in trials):
-        inside = [k for k, one in enumerate(trials) if one["status"] == status]
-        groups.append(inside)
-        figure.add_scatter(
-            x=[seconds[k] for k in inside],
-            y=[trials[k][metric] for k in inside],
-            text=[_told(trials[k]) for k in inside],
-            mode="markers",
-            name=status,
-            marker={"color": COLOURS.get(status, _OTHER), "size": 9},
-        )
-    _baseline_line(figure, report)
-    axes = ((seconds, "seconds of training, all trials together"), (epochs, "epochs, all together"))
-    buttons = [
-        {
-            "label": title.split(" ")[0].strip(","),
-            "method": "update",
-            "args": [
-                {"x": [[values[k] for k in group] for group in groups]},
-                {"xaxis.title.text": title},
-            ],
-        }
-        for values, title in axes
-    ]
-    figure.update_layout(
-        xaxis_title=axes[0][1],
-        yaxis_title=_label(report),
-        updatemenus=[
-            {
-                "type": "buttons",
-                "direction": "right",
-                "buttons": buttons,
-                "x": 0,
-                "xanchor": "left",
-                "y": 1.02,
-                "yanchor": "bottom",
-            }
-        ],
-    )
-    return _plain(figure)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"share of the variance of the {_label(report)}, ± sd over subsets of trials")
+    return figure
 
 
-def importance(report: Mapping[str, Any]) -> go.Figure:
-    """Bars, the most important parameter on top.
-
-    Drawn here and not by Optuna, whose plot computes the importances anew.
-    """
-    values = report["importance"]["values"]
-    figure = go.Figure(
-        go.Bar(
-            x=list(values.values()),
-            y=list(values),
-            orientation="h",
-            marker_color="#0072B2",
-            text=[f"{value:.2f}" for value in values.values()],
-        )
-    )
-    variance = f"share of the variance of the {_label(report)}"
-    figure.update_layout(xaxis_title=variance, yaxis_autorange="reversed")
-    figure.update_yaxes(ticksuffix="  ")
-    return _plain(figure, height=120 + 26 * len(values))
-
-
-def parallel_coordinates(report: Mapping[str, Any]) -> go.Figure:
-    """Every ranked trial as a line over the most important parameters; axes can be brushed.
-
-    Drawn here and not by Optuna, whose plot of this kind cannot be brushed.
-    """
-    study, space, label = _study(report), _space(report), _label(report)
-    points = [trial.params for trial in study.trials]
+def parallel_coordinates(report: Mapping[str, Any]) -> Figure:
+    """Every ranked trial as a line over the most important parameters, coloured by its score."""
+    space, metric = space_of(report), report["metric"]
+    ranked = [one for one in report["trials"] if one["ranked"]]
+    points = [searched_points(space, one) for one in ranked]
     important = list(report["importance"]["values"]) if report["importance"] else []
     order = [*important, *(name for name in space.search if name not in important)]
-    scores = [trial.value for trial in study.trials]
-    dimensions = [
-        _axis(name, space.search[name], [point.get(name) for point in points])
-        for name in order[:AXES]
-        if any(name in point for point in points)
-    ]
-    figure = go.Figure(
-        go.Parcoords(
-            dimensions=[*dimensions, {"label": label, "values": scores, "tickformat": ".3f"}],
-            line={"color": scores, "colorscale": _SCALE, "showscale": False},
-            labelangle=-20,
-            labelside="top",
-            rangefont_size=1,
-            rangefont_color="rgba(0,0,0,0)",
-        )
-    )
-    return _plain(figure, height=460, margin={"l": 70, "r": 90, "t": 120, "b": 30})
+    names = [name for name in order if any(name in point for point in points)][:AXES]
+    values = [one[metric] for one in ranked]
+    low, high = min(values), max(values)
+    places = {name: axis_places(space.search[name], name, points) for name in names}
+    heights = [(value - low) / ((high - low) or 1.0) for value in values]
+    figure, axes = _figure(3.6, width=1.1 * (len(names) + 1.6))
+    colours = matplotlib.colormaps["viridis"]
+    for place in sorted(range(len(ranked)), key=lambda place: values[place]):
+        line = [*(places[name][0][place] for name in names), heights[place]]
+        axes.plot(range(len(line)), line, color=colours(heights[place]), lw=1.3)
+    for at, name in enumerate(names):
+        axes.axvline(at, color=_OTHER, lw=0.8)
+        for height, text in places[name][1]:
+            axes.text(at + 0.04, height, text, fontsize=8, va="center")
+    axes.axvline(len(names), color=_OTHER, lw=0.8)
+    axes.set_xticks(range(len(names) + 1), [*map(short, names), _label(report)])
+    for tick in axes.get_xticklabels():
+        tick.set(rotation=20, ha="right", fontsize=9)
+    axes.set_yticks([])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(low, high), colours)
+    bar = figure.colorbar(scale, ax=axes, pad=0.08, fraction=0.04)
+    bar.set_label(_label(report))
+    return figure
 
 
-def _axis(name: str, parameter: Parameter, values: Sequence[Any]) -> dict[str, Any]:
-    """An axis of numbers: choices by their place, a logarithmic range by its exponent.
-
-    Where a parameter does not apply (None), the line passes below the axis's lowest value.
-    """
-    there = [value for value in values if value is not None]
+def axis_places(
+    parameter: Parameter, name: str, points: Sequence[Mapping[str, Any]]
+) -> tuple[list[float], list[tuple[float, str]]]:
+    """Where each point is on an axis from 0 to 1, and its marks; -0.12 where it does not apply."""
+    there = [point[name] for point in points if name in point]
     if isinstance(parameter, Choice):
-        numbers = [float(parameter.choices.index(value)) for value in there]
-        ticks = [float(place) for place in range(len(parameter.choices))]
-        texts = [str(choice) for choice in parameter.choices]
-        ends = [0.0, len(parameter.choices) - 1.0]
-    elif isinstance(parameter, FloatRange) and parameter.log:
-        numbers = [math.log10(value) for value in there]
-        ends = [math.log10(end) for end in _ends(parameter, there)]
-        ticks = [ends[0] + (ends[1] - ends[0]) * part / 4 for part in range(5)]
-        texts = [f"{10**tick:.1g}" for tick in ticks]
+        last = max(1, len(parameter.choices) - 1)
+        at = [
+            parameter.choices.index(point[name]) / last if name in point else -0.12
+            for point in points
+        ]
+        marks = [(place / last, str(choice)) for place, choice in enumerate(parameter.choices)]
     else:
-        numbers, ends = there, _ends(parameter, there)
-        if len(there) == len(values):
-            return {"label": _short(name), "values": numbers, "range": ends}
-        ticks, texts = list(ends), [f"{end:g}" for end in ends]
-    if len(there) < len(values):
-        below = ends[0] - 0.15 * ((ends[1] - ends[0]) or 1.0)
-        ends, ticks, texts = [below, ends[1]], [below, *ticks], ["–", *texts]
-        following = iter(numbers)
-        numbers = [below if value is None else next(following) for value in values]
-    return {
-        "label": _short(name),
-        "values": numbers,
-        "tickvals": ticks,
-        "ticktext": texts,
-        "range": ends,
-    }
+        low, high = _ends(parameter, there)
+        is_log = isinstance(parameter, FloatRange) and parameter.log
+
+        def scaled(value: float) -> float:
+            if is_log:
+                return math.log(value / low) / (math.log(high / low) or 1.0)
+            return (value - low) / ((high - low) or 1.0)
+
+        at = [scaled(point[name]) if name in point else -0.12 for point in points]
+        marks = [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
+    return at, [*marks, *([(-0.12, "–")] if len(there) < len(points) else [])]
 
 
 def _ends(parameter: FloatRange | IntRange, values: Sequence[Any]) -> list[float]:
@@ -194,193 +248,143 @@ def _ends(parameter: FloatRange | IntRange, values: Sequence[Any]) -> list[float
     ]
 
 
-def slices(report: Mapping[str, Any]) -> go.Figure:
-    """The score against each searched parameter alone, four in a row.
+def slices(report: Mapping[str, Any]) -> list[tuple[str, Figure]]:
+    """The score against each searched parameter alone: small figures that a page sets in rows."""
+    space, metric = space_of(report), report["metric"]
+    ranked = [one for one in report["trials"] if one["ranked"]]
+    points = [searched_points(space, one) for one in ranked]
+    return [
+        (name, _slice(name, parameter, points, [one[metric] for one in ranked], _label(report)))
+        for name, parameter in space.search.items()
+    ]
 
-    Optuna's own plot puts all parameters in one row, which no page is wide enough for.
-    """
-    from plotly.subplots import make_subplots
 
-    study, space, label = _study(report), _space(report), _label(report)
-    columns = 4
-    rows = -(-len(space.search) // columns)
-    figure = make_subplots(
-        rows, columns, shared_yaxes=True, vertical_spacing=0.32 / rows, horizontal_spacing=0.05
-    )
-    for place, (name, parameter) in enumerate(space.search.items()):
-        at = {"row": place // columns + 1, "col": place % columns + 1}
-        applies = [trial for trial in study.trials if name in trial.params]
-        values = [trial.params[name] for trial in applies]
-        scores = [trial.value for trial in applies]
-        axis: dict[str, Any]
-        if isinstance(parameter, Choice):
-            values = [str(value) for value in values]
-            order = [str(choice) for choice in parameter.choices]
-            axis = {"type": "category", "categoryorder": "array", "categoryarray": order}
-            axis["range"] = [-0.4, len(order) - 0.6]  # those that nobody tried too
-        elif isinstance(parameter, FloatRange) and parameter.log:
-            axis = {"type": "log", "dtick": 1, "exponentformat": "power"}
-            axis["range"] = _padded(*(math.log10(end) for end in _ends(parameter, values)))
+def _slice(
+    name: str,
+    parameter: Parameter,
+    points: Sequence[Mapping[str, Any]],
+    values: Sequence[float],
+    label: str,
+) -> Figure:
+    figure, axes = _figure(2.0, width=2.7)
+    applies = [place for place, point in enumerate(points) if name in point]
+    there, shown = [points[place][name] for place in applies], [values[k] for k in applies]
+    if isinstance(parameter, Choice):
+        texts = [str(choice) for choice in parameter.choices]
+        axes.plot([texts.index(str(one)) for one in there], shown, "o", color=MODEL, alpha=0.6)
+        rotation = 30 if sum(map(len, texts)) > 22 else 0
+        axes.set_xticks(range(len(texts)), texts, rotation=rotation, fontsize=8)
+        axes.set_xlim(-0.5, len(texts) - 0.5)  # those that nobody tried too
+    else:
+        low, high = _ends(parameter, there)
+        axes.plot(there, shown, "o", color=MODEL, alpha=0.6)
+        if isinstance(parameter, FloatRange) and parameter.log:
+            axes.set_xscale("log")
+            axes.set_xlim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)
         else:
-            low, high = _ends(parameter, values)
-            axis = {"nticks": 5, "range": _padded(low, high)}
-            if isinstance(parameter, IntRange) and high - low < 5:
-                axis["dtick"] = 1
-        marker = {"color": "#0072B2", "size": 7, "opacity": 0.6}
-        figure.add_scatter(
-            x=values, y=scores, mode="markers", marker=marker, showlegend=False, **at
-        )
-        figure.update_xaxes(title_text=_short(name), title_font_size=11, **axis, **at)
-        if at["col"] == 1:
-            figure.update_yaxes(title_text=label, **at)
-    return _plain(figure, height=90 + 210 * rows)
+            room = 0.06 * ((high - low) or 1.0)
+            axes.set_xlim(low - room, high + room)
+            axes.locator_params(axis="x", nbins=4)
+    axes.set_xlabel(short(name), fontsize=9)
+    axes.set_ylabel(label, fontsize=9)
+    axes.tick_params(labelsize=8)
+    return figure
 
 
-def _padded(low: float, high: float) -> list[float]:
-    """All that was searched over, and room for the points at the ends."""
-    room = 0.06 * (high - low)
-    return [low - room, high + room]
-
-
-def rungs(report: Mapping[str, Any]) -> go.Figure:
+def rungs(report: Mapping[str, Any]) -> Figure:
     """The curve of every trial, the winner's chosen epoch, and where the scheduler decided."""
-    figure = go.Figure()
-    seen = set()
+    figure, axes = _figure(3.4)
+    seen, metric = set[str](), report["metric"]
     for one in report["trials"]:
-        colour = COLOURS.get(one["status"], _OTHER)
-        figure.add_scatter(
-            x=one["curve"]["epochs"],
-            y=one["curve"][report["metric"]],
-            mode="lines+markers",
-            name=one["status"],
-            legendgroup=one["status"],
-            showlegend=one["status"] not in seen,
-            hovertext=one["name"],
-            line={"color": colour, "width": 1.2},
-            marker={"size": 4},
-        )
+        label = None if one["status"] in seen else one["status"]
         seen.add(one["status"])
+        colour = COLOURS.get(one["status"], _OTHER)
+        curve = one["curve"]
+        axes.plot(curve["epochs"], curve[metric], color=colour, lw=1, label=label)
     winner = report["winner"] or {"name": None}
     for one in report["trials"]:
         if one["name"] == winner["name"] and one["chosen"] in one["curve"]["epochs"]:
-            figure.add_scatter(
-                x=[one["chosen"]],
-                y=[one[report["metric"]]],
-                mode="markers",
-                name=f"chosen: {one['name']}, epoch {one['chosen']}",
-                marker={"symbol": "star", "size": 15, "color": BASELINE},
-            )
+            told = f"chosen: {one['name']}, epoch {one['chosen']}"
+            axes.plot([one["chosen"]], [one[metric]], "*", ms=13, color="#d1495b", label=told)
     for rung in report["rungs"]:
-        figure.add_vline(
-            x=rung["epoch"], line={"dash": "dot", "color": "#666"}, annotation_text="rung"
-        )
-    figure.update_layout(xaxis_title="epoch", yaxis_title=_label(report))
-    return _plain(figure)
+        axes.axvline(rung["epoch"], color=_OTHER, ls=":")
+    axes.set_xlabel("epoch; dotted: rungs")
+    axes.set_ylabel(_label(report))
+    _legend_above(axes)
+    return figure
 
 
-def roc(report: Mapping[str, Any]) -> go.Figure:
+def roc(report: Mapping[str, Any]) -> Figure:
     """A curve per fold."""
-    figure = _per_fold(report, "fpr", "tpr")
-    _diagonal(figure, "chance")
-    figure.update_layout(xaxis_title="false positive rate", yaxis_title="true positive rate")
-    return _plain(figure)
+    figure, axes = _square()
+    for place, fold in enumerate(report["curves"]["folds"], start=1):
+        axes.plot(fold["fpr"], fold["tpr"], lw=1.2, label=f"fold {place}: {fold[AUC]:.3f}")
+    axes.plot([0, 1], [0, 1], ls=":", color=_OTHER)
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("true positive rate")
+    axes.legend(title="AUC", loc="lower right")
+    return figure
 
 
-def precision_recall(report: Mapping[str, Any]) -> go.Figure:
-    """A curve per fold."""
-    figure = _per_fold(report, "recall", "precision")
-    figure.update_layout(
-        xaxis_title="recall", yaxis_title="precision", yaxis_range=[0, 1.02], showlegend=False
-    )
-    return _plain(figure)
+def precision_recall(report: Mapping[str, Any]) -> Figure:
+    """A curve per fold, every pair counting once: what a laboratory that tests pairs would see."""
+    figure, axes = _square()
+    for fold in report["curves"]["folds"]:
+        axes.plot(fold["recall_as_is"], fold["precision_as_is"], lw=1.2)
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision, pairs as they are")
+    return figure
 
 
-def calibration(report: Mapping[str, Any]) -> go.Figure:
+def precision_recall_balanced(report: Mapping[str, Any]) -> Figure:
+    """A curve per fold, both classes weighing alike, as publications draw it."""
+    figure, axes = _square()
+    for fold in report["curves"]["folds"]:
+        axes.plot(fold["recall"], fold["precision"], lw=1.2)
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision at 1:1")
+    axes.set_ylim(0, 1.02)
+    return figure
+
+
+def calibration(report: Mapping[str, Any]) -> Figure:
     """Observed against predicted share of held-out associations, on folds left out of the fit."""
     bins = report["calibration"]["reliability"]["bins"]
-    figure = go.Figure(
-        go.Scatter(
-            x=[one["predicted"] for one in bins],
-            y=[one["observed"] for one in bins],
-            error_y={
-                "array": [one["observed_high"] - one["observed"] for one in bins],
-                "arrayminus": [one["observed"] - one["observed_low"] for one in bins],
-                "thickness": 1,
-            },
-            text=[f"{one['associations']} of {one['pairs']} pairs" for one in bins],
-            mode="lines+markers",
-            name="the model",
-            line={"color": "#0072B2"},
-        )
-    )
-    ends = [min(one["predicted"] for one in bins), max(one["predicted"] for one in bins)]
-    _diagonal(figure, "perfect", ends)
-    figure.update_xaxes(title_text="predicted probability", type="log")
-    figure.update_yaxes(title_text="observed share of held-out associations", type="log")
-    return _plain(figure)
+    drawn = [one for one in bins if one["observed"] > 0]  # the axes are logarithmic
+    figure, axes = _square(4.4)
+    predicted, observed = ([one[key] for one in drawn] for key in ("predicted", "observed"))
+    errors = [
+        [one["observed"] - one["observed_low"] for one in drawn],
+        [one["observed_high"] - one["observed"] for one in drawn],
+    ]
+    axes.errorbar(predicted, observed, yerr=errors, fmt="o-", color=MODEL, label="the model")
+    ends = [min(predicted, default=0.01), max(predicted, default=1.0)]
+    axes.plot(ends, ends, ls=":", color=_OTHER, label="perfect")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("predicted probability")
+    axes.set_ylabel("observed share of held-out associations")
+    axes.legend()
+    return figure
 
 
-def _per_fold(report: Mapping[str, Any], x: str, y: str) -> go.Figure:
-    return go.Figure(
-        [
-            go.Scatter(x=fold[x], y=fold[y], name=f"fold {k}: AUC {fold[AUC]:.3f}")
-            for k, fold in enumerate(report["curves"]["folds"], start=1)
-        ]
-    )
+def _square(width: float = 3.6) -> tuple[Figure, Axes]:
+    return _figure(3.4, width)
 
 
-def _diagonal(figure: go.Figure, name: str, ends: Sequence[float] = (0, 1)) -> None:
-    line = {"dash": "dot", "color": "#999"}
-    figure.add_scatter(x=list(ends), y=list(ends), mode="lines", name=name, line=line)
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
 
 
-def _baseline_line(figure: go.Figure, report: Mapping[str, Any]) -> None:
-    best = next((row for row in report["rows"] if row["kind"] == "baseline"), None)
-    if best:
-        figure.add_hline(
-            y=best[report["metric"]],
-            line={"dash": "dash", "color": BASELINE},
-            annotation={"text": f"best baseline: {best['name']}", "font": {"color": BASELINE}},
-            annotation_position="bottom right",
-        )
-
-
-def _told(trial: Mapping[str, Any]) -> str:
-    """A trial's name, how far it came, and the epoch that was chosen."""
-    text = f"{trial['name']}, {trial['epochs']} epochs"
-    return text if trial["chosen"] is None else f"{text}, chosen {trial['chosen']}"
-
-
-def _label(report: Mapping[str, Any]) -> str:
-    return metric_label(report["metric"], of_record(report["kinds"]))
-
-
-def _study(report: Mapping[str, Any]) -> optuna.Study:
-    """The ranked trials as Optuna knows them."""
-    ranked = [one for one in report["trials"] if one["ranked"]]
-    return optuna_study(_space(report), ranked, report["metric"])
-
-
-def _space(report: Mapping[str, Any]) -> SearchSpace:
+def space_of(report: Mapping[str, Any]) -> SearchSpace:
+    """The searched space of a report."""
     return SearchSpace.model_validate({k: v for k, v in report["space"].items() if k != "name"})
 
 
-def _cumulative(trials: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-    total, sums = 0.0, []
-    for one in trials:
-        total += one[key] or 0
-        sums.append(round(total, 2))
-    return sums
-
-
-def _short(label: str) -> str:
+def short(label: str) -> str:
     """A dotted name without what is long and says little."""
     return label if len(label) <= 22 else f"…{label[-21:]}"
 
 
-def _plain(
-    figure: go.Figure, *, height: int = _HEIGHT, margin: Mapping[str, int] | None = None
-) -> go.Figure:
-    margin = margin or {"l": 60, "r": 20, "t": 50, "b": 50}
-    figure.update_layout(template="plotly_white", title=None, height=height, margin=dict(margin))
-    return figure
+def _label(report: Mapping[str, Any]) -> str:
+    return metric_label(report["metric"], of_record(report["kinds"]))

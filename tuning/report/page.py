@@ -15,20 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
+import matplotlib
+from matplotlib.figure import Figure
 
 from model.data.catalogue import NAMES
-from model.data.kinds import of_record
+from model.data.kinds import Kinds, in_words_of, of_record
 from model.errors import InputError
 from model.evaluation.groups import COLUMNS, protocol_of
 from model.evaluation.metrics.table import METRICS
-from tuning.metric import AUC, metric_label
+from tuning.metric import AUC, metric_beside, metric_label
+from tuning.registry.pair_table import as_text
 from tuning.report import figures
 
 GROUPS_FILE = "groups.csv"
 _LIBRARIES = ("mmatune", "ray", "optuna", "mlflow", "torch", "torch_geometric", "scikit-learn")
-_CONFIG = {"displaylogo": False, "responsive": True}
+PAIRS_SHOWN = 25
 
 
 def write_page(report: Mapping[str, Any], out: Path) -> None:
@@ -76,8 +77,12 @@ def render(report: Mapping[str, Any]) -> str:
         kinds=kinds,
         label=metric_label(report["metric"], kinds),
         others={name: metric_label(name, kinds) for name in METRICS if name != report["metric"]},
+        beside=metric_beside(report["metric"]),
+        meaning=_meaning(report["metric"], kinds),
         figures=_figures(report),
-        plotly=get_plotlyjs(),
+        top_of_list=_top_of_list(report),
+        pairs_shown=PAIRS_SHOWN,
+        pairs_file=_saved(as_text(report["top_pairs"], ".csv")) if report["top_pairs"] else None,
         versions={name: version(name) for name in _LIBRARIES},
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         ranked=sum(one["ranked"] for one in report["trials"]),
@@ -89,36 +94,47 @@ def render(report: Mapping[str, Any]) -> str:
     )
 
 
-def _shift(shift: Mapping[str, float | None]) -> str:
-    """A difference, with its standard error where there is one."""
+def _meaning(metric: str, kinds: Kinds) -> str:
+    return in_words_of(METRICS[metric].meaning, kinds) if metric in METRICS else ""
+
+
+def _shift(shift: Mapping[str, Any]) -> str:
+    """The change from the first to the second, so plus is better; with its standard error."""
     error = shift["standard_error"]
-    return f"{shift['value']:+.4f}" + ("" if error is None else f" ± {error:.4f}")
+    return f"{-shift['value']:+.4f}" + ("" if error is None else f" ± {error:.4f}")
 
 
 def _figures(report: Mapping[str, Any]) -> dict[str, str]:
-    """Each figure that there is something for, as a division of the page."""
-    several, curves = (
-        sum(one["ranked"] for one in report["trials"]) > 1,
-        report["curves"] is not None,
-    )
+    """Each figure that there is something for, as an element of the page."""
+    several = sum(one["ranked"] for one in report["trials"]) > 1
+    curves = report["curves"] is not None
     calibrated = bool((report["calibration"] or {}).get("reliability"))
-    drawn: dict[str, tuple[bool, Callable[[Mapping[str, Any]], go.Figure]]] = {
+    drawn: dict[str, tuple[bool, Callable[[Mapping[str, Any]], Figure]]] = {
+        "scores": (any(row[report["metric"]] for row in report["rows"]), figures.scores),
         "history": (any(one[report["metric"]] for one in report["trials"]), figures.history),
         "importance": (report["importance"] is not None, figures.importance),
         "parallel": (several, figures.parallel_coordinates),
-        "slices": (several, figures.slices),
         "rungs": (True, figures.rungs),
         "roc": (curves, figures.roc),
         "precision_recall": (curves, figures.precision_recall),
+        "balanced": (
+            curves and report["curves"]["balance"] == "1:1",
+            figures.precision_recall_balanced,
+        ),
         "calibration": (calibrated, figures.calibration),
     }
-    return {
-        name: draw(report).to_html(
-            full_html=False, include_plotlyjs=False, div_id=f"figure-{name}", config=_CONFIG
-        )
-        for name, (wanted, draw) in drawn.items()
-        if wanted
-    }
+    with matplotlib.rc_context(figures.STYLE):
+        found = {
+            name: figures.as_svg(draw(report), f"figure: {name.replace('_', ' ')}")
+            for name, (wanted, draw) in drawn.items()
+            if wanted
+        }
+        if several:
+            found["slices"] = "".join(
+                f"<div>{figures.as_svg(one, f'slice of {name}')}</div>"
+                for name, one in figures.slices(report)
+            )
+    return found
 
 
 def _commands(report: Mapping[str, Any]) -> list[str]:
@@ -161,8 +177,24 @@ def _groups(report: Mapping[str, Any]) -> str | None:
         return None
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *pairs])
-    encoded = base64.b64encode(text.getvalue().encode()).decode()
+    return _saved(text.getvalue())
+
+
+def _saved(text: str) -> str:
+    """A link that saves a CSV file, which is in the page itself."""
+    encoded = base64.b64encode(text.encode()).decode()
     return f"data:text/csv;charset=utf-8;base64,{encoded}"
+
+
+def _top_of_list(report: Mapping[str, Any]) -> list[tuple[str, str, float | None, float | None]]:
+    """Label and meaning of every metric, and its value for the winner and for the best baseline."""
+    kinds, winner = of_record(report["kinds"]), report["winner"] or {}
+    best: Mapping[str, Any] = next((row for row in report["rows"] if row["kind"] == "baseline"), {})
+    return [
+        (metric_label(name, kinds), in_words_of(one.meaning, kinds), winner[name], best.get(name))
+        for name, one in METRICS.items()
+        if winner.get(name) is not None and not one.needs_threshold
+    ]
 
 
 def _short(value: str) -> str:

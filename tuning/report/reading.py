@@ -27,6 +27,7 @@ from tuning.record.leaderboard import (
 )
 from tuning.record.leaderboard import verdict as development_verdict
 from tuning.record.study_record import TRIALS, runs_of
+from tuning.registry.conclusion import conclusion, tied_with_best
 from tuning.report.importance import importances
 from tuning.report.winner import top_pairs, try_curves
 
@@ -79,7 +80,7 @@ def read_report(
     importance = importances(space, [one for one in trials if one["ranked"]], metric, missing)
     winner = _winner(rows, confirmation)
     curves = try_curves(name, winner, data, data_dir, dataset, missing) if winner else None
-    version, pairs = top_pairs(client, run_id, confirmation, missing)
+    version, pairs = top_pairs(client, run_id, confirmation, data, data_dir, missing)
     rungs = space.schedule.rungs(int(own.data.params["max_epochs"]))
     return {
         "study": name,
@@ -101,6 +102,8 @@ def read_report(
         "rows": rows,
         "winner": winner,
         "development_verdict": development_verdict(rows, metric),
+        "conclusion": conclusion(confirmation) if confirmation else None,
+        "tied": tied_with_best(confirmation) if confirmation else None,
         "confirmation": confirmation,
         "sealed_opened": own.data.tags.get("sealed_opened"),
         "importance": importance,

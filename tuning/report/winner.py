@@ -13,7 +13,8 @@ from model.evaluation.protocols import development_folds
 from tuning.metric import AUC
 from tuning.record.client import mlflow_client
 from tuning.record.finished_study import read_study
-from tuning.registry.ranking import best_unknown_pairs
+from tuning.registry.pair_table import known_data, pair_rows
+from tuning.registry.ranking import rank_network
 from tuning.registry.versions import CHAMPION
 from tuning.report.curves import winner_curves
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from model.data.datasets import AssociationDataset
 
-TOP_PAIRS = 25
+TOP_PAIRS = 200  # in the file; the page shows the first ones
 _SAME = 1e-3  # AUC; a checkpoint scored on another device differs by rounding
 
 
@@ -69,9 +70,11 @@ def top_pairs(
     client: MlflowClient,
     run_id: str,
     confirmation: Mapping[str, Any] | None,
+    data: str | None,
+    data_dir: Path,
     missing: dict[str, str],
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]] | None]:
-    """The study's registered version, and the unknown pairs it ranks first."""
+    """The study's registered version, and the unknown pairs it ranks first, see `pair_rows`."""
     found_there = client.search_model_versions(f"run_id = '{run_id}'")
     # The model for use, where the confirmation made one: trained on all associations.
     confirmed = confirmation and (confirmation.get("refit") or confirmation["model"]["version"])
@@ -88,14 +91,6 @@ def top_pairs(
         "version": int(found.version),
         "is_champion": str(aliases.get(CHAMPION)) == str(found.version),
     }
-    best = best_unknown_pairs(f"{found.name}/{found.version}", TOP_PAIRS)
-    keys = [kind.key for kind in best.kinds]
-    rows = [
-        {
-            **{key: str(row[key]) for key in keys},
-            "probability": float(row["probability"]),
-            "rank": int(row["rank"]),
-        }
-        for row in best.pairs.to_dict(orient="records")
-    ]
-    return version, rows
+    known, folder = known_data(found.tags, data, data_dir)
+    best = rank_network(f"{found.name}/{found.version}", TOP_PAIRS)
+    return version, [row for row in pair_rows(best, known, folder) if not row["known"]]

@@ -102,7 +102,9 @@ def test_protocols_are_listed_with_their_meaning(run: Any) -> None:
     assert all(row["meaning"] and row["folds"] >= 1 for row in listed)
     shown = " ".join(run("folds", "protocols")[2].split())
     for row in listed:
-        assert f"{row['name']}: {row['meaning']}" in shown
+        assert row["name"] in shown
+        # Its cell is wider than a line: the beginning is enough to know it.
+        assert row["meaning"][:60] in shown
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ def test_many_known_associations_in_a_row_are_only_counted():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "give one name with --for"),
+        ((), "give one name with --for, or --all"),
+        (("--all", "--for", "a"), "--all ranks every pair"),
         (("--mirna", "a", "--small-molecule", "b"), "--small-molecule and --mirna: give one"),
         (("--for", "a", "--mirna", "b"), "--for and --mirna: give one"),
     ],
@@ -231,6 +232,17 @@ def test_the_best_unknown_pairs_of_the_network(run):
     assert rows["probability"] == pytest.approx([0.8, 0.7, 0.4])
 
 
+def test_the_whole_network_as_a_file(run, tmp_path):
+    out = tmp_path / "pairs.csv"
+    result = run("predict", "toy", "--all", "--top", "3", "--out", str(out))
+    assert "3 unknown pairs, best first; 2 known ones" in result.stderr
+    assert "Without evidence" in result.stderr  # `toy` is no data set that could be found
+    read = pd.read_csv(out)
+    assert read["rank"].dropna().tolist() == [1, 2, 3]
+    shown = run("predict", "toy", "--all", "--top", "3").stderr
+    assert re.search(r"1 │ hsa-mir-21 +│ Aspirin +│ +0.8000", shown)
+
+
 def test_models_are_listed(run):
     rows = json.loads(run("model", "list", "--json").stdout)
     assert rows == [
@@ -245,13 +257,16 @@ def test_models_are_listed(run):
             "measured_version": None,
             "confirmed": None,
             "development": 0.8,
+            "fresh": None,
+            "sealed_low": None,
+            "sealed_high": None,
             "confirmed_auc": None,
             "development_auc": 0.8,
         }
     ]
     result = run("model", "list")
     assert result.stdout == ""
-    assert re.search(r"toy\s+│\s+1 │ champion │ first\s+│ honest\s+│", result.stderr)
+    assert re.search(r"toy\s+1 champion first\s+honest\s", result.stderr)
 
 
 @pytest.mark.parametrize("command", [("predict",), ("model", "list")])

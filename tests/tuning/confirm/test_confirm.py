@@ -256,7 +256,7 @@ class TestConfirmedStudy:
             assert f"to {auc.high:.4f})" in text
         assert f"the difference is {second.sealed.difference['auc'].value:+.4f}" in text
         assert f"For use: demo/{second.refit}" in text
-        assert f"Optimism of the search: {second.optimism.winner.value:+.4f} ±" in text
+        assert f"score moves by {-second.optimism.winner.value:+.4f} ±" in text
         assert "opened 2 times" in text
 
     def test_the_second_confirmation_took_the_baselines_from_the_cache(

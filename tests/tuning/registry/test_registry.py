@@ -240,7 +240,7 @@ def test_a_confirmed_version_says_so(run_id):
     confirm(1)
     text = resolve("toy").description
     assert "has not been confirmed" not in text
-    assert "AUC 0.7900 (95 % interval 0.7000 to 0.8500) on the sealed" in text
+    assert "On the sealed part, which the search did not see: AUC 0.7900 (95 % interval" in text
 
 
 def test_a_second_confirmation_leaves_nothing_of_the_first(run_id):
@@ -270,7 +270,7 @@ def test_a_card_of_version_0_1_0_is_renewed_too():
     said = "It is optimistic. Confirmed: AUC 0.9 (standard error 0.1) on fresh splits. AUC 0.8 on"
     text = f"{said} sealed. It is not comparable with a score of another protocol or data set."
     found = confirmed_description(text, FRESH, "auc", DEFAULT_KINDS)
-    assert found.startswith("It is optimistic. Confirmed: AUC 0.8000 (standard error 0.0050) on")
+    assert found.startswith("It is optimistic. On fresh splits: AUC 0.8000 (standard error 0.0050)")
     assert "0.9" not in found
     assert found.endswith(". It is not comparable with a score of another protocol or data set.")
 
@@ -425,14 +425,18 @@ def test_models_are_listed_by_name_and_newest_first(run_id):
     for model, auc in (("b", 0.8), ("b", 0.7), ("a", 0.6)):
         register(run_id, dataset(), PROBABILITY, card(auc, model=model))
     mlflow_client().set_model_version_tag("a", "1", "confirmed_auc", "0.55")
+    nothing_else = dict.fromkeys(("fresh", "sealed_low", "sealed_high"))
     common = {"study": "first", "protocol": "honest", "metric": "auc", "measured_version": None}
     common["kinds"] = as_record(DEFAULT_KINDS)
     assert list_models() == [
         {"name": "a", "version": 1, "aliases": ["champion"], **common}
+        | nothing_else
         | {"confirmed_auc": 0.55, "development_auc": 0.6, "confirmed": 0.55, "development": 0.6},
         {"name": "b", "version": 2, "aliases": [], **common}
+        | nothing_else
         | {"confirmed_auc": None, "development_auc": 0.7, "confirmed": None, "development": 0.7},
         {"name": "b", "version": 1, "aliases": ["champion"], **common}
+        | nothing_else
         | {"confirmed_auc": None, "development_auc": 0.8, "confirmed": None, "development": 0.8},
     ]
 
@@ -488,3 +492,12 @@ def test_other_data_of_the_same_name_are_told(run_id):
     registration = register(run_id, ours, PROBABILITY, card())
     assert not registration.is_champion
     assert other_data("toy", ours.content_hash) == ""
+
+
+def test_the_card_begins_with_what_the_latest_confirmation_concluded() -> None:
+    text = description(card(), dataset())
+    for said in ("It is ahead.", "It is behind."):
+        text = confirmed_description(text, {**FRESH, "conclusion": said}, "auc", DEFAULT_KINDS)
+        assert text.startswith(f"**Verdict.** {said}\n\n**What it is.**")
+    assert text.count("Verdict") == 1
+    assert "reliability.png" not in text  # which does not travel with it

@@ -1,0 +1,68 @@
+"""How things of a data set are shown to people: a name beside an identifier, a link to a database.
+
+Neither is data: no score and no content hash sees them.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from model.data.description import read_description
+from model.data.kinds import MIRNA, SMALL_MOLECULE, Kind, Kinds
+from model.data.readers import read_text
+from model.errors import InputError
+
+LABELS_FILE = "labels.csv"  # beside dataset.yaml: `identifier,name`, things of both sides
+_HEADER = ["identifier", "name"]
+_OF_KINDS = {
+    MIRNA.key: "https://www.mirbase.org/results/?query={name}",
+    SMALL_MOLECULE.key: "https://pubchem.ncbi.nlm.nih.gov/#query={name}",
+}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names by identifier, and of each side the pattern of its links, None where it has none."""
+
+    names: dict[str, str]
+    links: tuple[str | None, str | None]
+
+    def name(self, identifier: str) -> str:
+        """What people call it; the identifier where nobody said."""
+        return self.names.get(identifier, identifier)
+
+    def link(self, side: int, identifier: str) -> str:
+        """Its page in a database; empty where its kind has none."""
+        pattern = self.links[side]
+        return "" if pattern is None else pattern.replace("{name}", quote(identifier, safe=""))
+
+
+def labels_of(folder: Path | None, kinds: Kinds) -> Labels:
+    """The labels of a folder of data; without one, the links of the kinds that are known here.
+
+    Raises:
+        InputError: `dataset.yaml` or `labels.csv` is not what it should be.
+    """
+    here = folder is not None and folder.is_dir()
+    given = read_description(folder).links if here and folder else None
+    links = given or (_link_of(kinds[0]), _link_of(kinds[1]))
+    file = folder / LABELS_FILE if here and folder else None
+    return Labels(_names(file) if file and file.exists() else {}, links)
+
+
+def _link_of(kind: Kind) -> str | None:
+    return _OF_KINDS.get(kind.key)
+
+
+def _names(file: Path) -> dict[str, str]:
+    rows = [row for row in csv.reader(read_text(file).splitlines()) if row]
+    hint = f"its first line is `{','.join(_HEADER)}`, then a line each"
+    if not rows or rows[0] != _HEADER:
+        raise InputError("has another first line", where=str(file), hint=hint)
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(_HEADER):
+            raise InputError(f"line {number} has {len(row)} cells", where=str(file), hint=hint)
+    return {identifier: name for identifier, name in rows[1:]}

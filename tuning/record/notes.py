@@ -46,7 +46,7 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
     return f"""\
 {_VERDICT}{outcome}
 
-{_links(experiment_id)}{_pair(experiment_id, rows)}
+{_pair(experiment_id, rows)}{_links(experiment_id)}
 
 Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \
 **{plan.space_name}**, {plan.trials} trials.
@@ -111,4 +111,4 @@ def _pair(experiment_id: str, rows: Sequence[Mapping[str, Any]]) -> str:
     runs = quote(json.dumps([trials[0]["run_id"], other["run_id"]]))
     query = f"runs={runs}&experiments={quote(json.dumps([experiment_id]))}"
     address = f"#/compare-runs?{query}&workflowType=machine_learning"
-    return f" · [{trials[0]['name']} beside {other['name']}]({address})"
+    return f"[{trials[0]['name']} beside {other['name']}]({address}) · "

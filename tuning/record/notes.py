@@ -42,11 +42,11 @@ def study_note(plan: StudyPlan, experiment_id: str, rows: Sequence[dict[str, Any
     commands = "\n".join(f"    {line}" for line in (done if rows else [tune]))
     meaning = plan.protocol.in_words_of(plan.dataset.kinds).meaning
     outcome = verdict(rows, plan.metric, plan.dataset.kinds) if rows else "It has not ended yet."
-    # The outcome and the links come first: of a long note the page shows the beginning.
+    # The links come first: of a long note the page shows the beginning, three lines or so.
     return f"""\
-{_VERDICT}{outcome}
-
 {_links(experiment_id)}{_pair(experiment_id, rows)}
+
+{_VERDICT}{outcome}
 
 Search of the data set **{plan.dataset.name}** under the protocol **{plan.protocol.name}**, space \
 **{plan.space_name}**, {plan.trials} trials.
@@ -75,8 +75,8 @@ def confirmed_note(note: str, said: str, study: str, model: str) -> str:
         said: what the confirmation concluded.
         model: the version for use, as `predict` takes it.
     """
-    if note.startswith(_VERDICT):
-        note = note.partition("\n\n")[2]
+    paragraphs = note.split("\n\n")
+    note = "\n\n".join(one for one in paragraphs if not one.startswith(_VERDICT))
     before = note.rpartition(_NEXT)[0] or note
     commands = [f"mmatune predict {model} --all --out pairs.csv", f"mmatune report {study}"]
     lines = "\n".join(f"    {line}" for line in commands)

@@ -55,7 +55,11 @@ def as_svg(figure: Figure, label: str) -> str:
     """An element of a page that scales with its width, said to who cannot see it by its label."""
     text = io.StringIO()
     figure.savefig(
-        text, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}
+        text,
+        format="svg",
+        transparent=True,
+        bbox_inches="tight",
+        metadata={"Date": None, "Creator": None},
     )
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")

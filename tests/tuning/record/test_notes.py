@@ -13,7 +13,8 @@ def test_a_confirmation_renews_the_note() -> None:
     plan = StudyPlan("s", demo(), HONEST, "faithful", load_space("faithful"), 4)
     row = {"name": "trial-001", "kind": "trial", "auc": 0.8, "run_id": "r", "params": {}}
     note = study_note(plan, "1", [row, {**row, "name": "ridge", "kind": "baseline", "auc": 0.7}])
-    assert note.startswith("**Verdict.** trial-001 is 0.1000 AUC above ridge")
+    assert note.startswith("[Leaderboard]")
+    assert "\n\n**Verdict.** trial-001 is 0.1000 AUC above ridge" in note
     assert "mmatune confirm s" in note
     for said in ("It is ahead.", "It is behind."):
         note = confirmed_note(note, said, "s", "demo/2")

@@ -210,7 +210,9 @@ def _lines(network: _Network) -> list[str]:
     ]
     for side, degrees in ((first, matrix.sum(axis=1)), (second, matrix.sum(axis=0))):
         similarity = (
-            f"similarity from {side.similarity.origin}" if side.similarity else ("no similarity")
+            f"similarity from {side.similarity.origin}"
+            if side.similarity
+            else "no similarity: known by their associations alone"
         )
         alone = int((degrees == 0).sum())
         more = f"; {alone} without an association" if alone else ""

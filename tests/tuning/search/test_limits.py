@@ -1,5 +1,6 @@
 """A finished study goes on to more trials; a search ends in order when its time is up."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from model.data.synthetic import demo
 from model.errors import InputError
 from model.evaluation.protocols import HONEST
 from search_spaces.schema import SearchSpace
+from tests.tuning.commands_run import run_mmatune
 from tests.tuning.survival import accounted_for_once
 from tuning.commands.tune import _seconds
 from tuning.plan import StudyPlan
@@ -117,3 +119,42 @@ def test_a_duration_is_read(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is no duration"):
         _seconds(text)
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(
+    ("name", "flags", "more"),
+    [
+        ("yamanishi_nr", ("--kinds", "target,drug", "--symmetrise"), ()),
+        pytest.param(
+            "yamanishi_gpcr",
+            ("--kinds", "target,drug", "--symmetrise"),
+            (),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("hmdd2", (), (), marks=pytest.mark.slow),
+        # Its similarities are made of the associations, so that it has to be said that they may be.
+        pytest.param("hmdad", (), ("--accept-leak",), marks=pytest.mark.slow),
+    ],
+)
+def test_a_public_set_as_delivered_is_a_study_in_two_lines(
+    name: str,
+    flags: tuple[str, ...],
+    more: tuple[str, ...],
+    warm_ray: None,
+    brief: tuple[str, ...],
+    shared_data: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    folder = shared_data / "foreign" / name
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}")
+    to = tmp_path / name
+    code, _, err = run_mmatune(capfd, "data", "import", folder, "--to", to, *flags)
+    assert code == 0, err
+    code, out, err = run_mmatune(capfd, "tune", to, *brief, *more, "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert {row["kind"] for row in document["rows"]} >= {"trial", "baseline"}
+    assert document["model"]

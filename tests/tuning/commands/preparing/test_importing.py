@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from model.data.importing import writing
+from model.data.similarity.absence import is_absent
+from model.data.user_data import load_user_folder
 from tests.model.data.importing.network import NAMED, SIMILARITIES, text
 from tests.tuning.commands_run import run_mmatune
 
@@ -44,6 +47,34 @@ def test_it_says_what_it_understood_then_writes(run: Any, sources: Path, tmp_pat
     digest = hashlib.sha256((sources / "known.csv").read_bytes()).hexdigest()
     assert f"- file: known.csv\n  sha256: {digest}\n" in description
     assert "- pairs that stand several times were taken once (1 repetitions)" in description
+
+
+def test_one_side_may_have_no_similarity(run: Any, sources: Path, tmp_path: Path) -> None:
+    (sources / "drug_similarity.csv").unlink()
+    code, _, err = run("import", sources, "--to", tmp_path / "new")
+    assert code == 0
+    assert "drug: 3, names from known.csv, no similarity: known by their associations alone" in err
+    assert "no similarity of the drugs is given" in err
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "associations.csv",
+        "dataset.yaml",
+        "drug_names.txt",
+        "gene_similarity.csv",
+    ]
+    again = load_user_folder(tmp_path / "new")
+    assert is_absent(again.column_similarity)
+    assert not is_absent(again.row_similarity)
+
+
+def test_a_large_side_may_not(
+    run: Any, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LARGEST", 2)
+    (sources / "drug_similarity.csv").unlink()
+    code, _, err = run("import", sources, "--to", tmp_path / "new")
+    assert code == 2
+    assert "no similarity of 3 drug is among the sources; without one there can be 2 at most" in err
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_document(run: Any, sources: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Neither is data: no score and no content hash sees them.
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +22,7 @@ _OF_KINDS = {
     MIRNA.key: "https://www.mirbase.org/results/?query={name}",
     SMALL_MOLECULE.key: "https://pubchem.ncbi.nlm.nih.gov/#query={name}",
 }
+_COMPOUND = re.compile(r"CID:?\s*(\d+)", re.IGNORECASE)  # PubChem's own identifier
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Labels:
     def link(self, side: int, identifier: str) -> str:
         """Its page in a database; empty where its kind has none."""
         pattern = self.links[side]
+        compound = _COMPOUND.fullmatch(identifier)
+        if compound and pattern == _OF_KINDS[SMALL_MOLECULE.key]:
+            return f"https://pubchem.ncbi.nlm.nih.gov/compound/{compound[1]}"
         return "" if pattern is None else pattern.replace("{name}", quote(identifier, safe=""))
 
 

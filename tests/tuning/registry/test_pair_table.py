@@ -108,3 +108,12 @@ def test_only_the_data_of_the_model_are_evidence(tmp_path: Path) -> None:
     assert known_data({**tags, "dataset": "gone"}, None, tmp_path) == (None, None)
     with pytest.raises(InputError, match="trained on other data"):
         known_data({**tags, "data_hash": "other"}, "demo", tmp_path)
+
+
+def test_a_compound_of_pubchem_is_linked_by_its_number() -> None:
+    kinds = (Kind("mirna", "mirnas"), Kind("small_molecule", "small_molecules"))
+    found = labels_of(None, kinds)
+    compound = "https://pubchem.ncbi.nlm.nih.gov/compound/3229"
+    assert [found.link(1, name) for name in ("CID:3229", "cid 3229")] == [compound, compound]
+    assert found.link(1, "5-FU") == "https://pubchem.ncbi.nlm.nih.gov/#query=5-FU"
+    assert "pubchem" not in found.link(0, "CID:3229")

@@ -176,7 +176,8 @@ def test_models_and_studies_are_found_in_a_moved_home(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run_mmatune(capsys, "tune", "demo", *brief, "--name", "brief")[0] == 0
+    code, _, stderr = run_mmatune(capsys, "tune", "demo", *brief, "--name", "brief")
+    assert code == 0, stderr
     there = tmp_path / "renamed"
     shutil.move(measured_home, there)
     monkeypatch.setenv("MMATUNE_HOME", str(there))

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from model.data.description import read_description
-from model.data.kinds import MIRNA, SMALL_MOLECULE, Kind, Kinds
+from model.data.kinds import MIRNA, SMALL_MOLECULE, Kinds
 from model.data.readers import read_text
 from model.errors import InputError
 
@@ -51,15 +51,13 @@ def labels_of(folder: Path | None, kinds: Kinds) -> Labels:
     Raises:
         InputError: `dataset.yaml` or `labels.csv` is not what it should be.
     """
-    here = folder is not None and folder.is_dir()
-    given = read_description(folder).links if here and folder else None
-    links = given or (_link_of(kinds[0]), _link_of(kinds[1]))
-    file = folder / LABELS_FILE if here and folder else None
-    return Labels(_names(file) if file and file.exists() else {}, links)
-
-
-def _link_of(kind: Kind) -> str | None:
-    return _OF_KINDS.get(kind.key)
+    links, names = None, {}
+    if folder is not None and folder.is_dir():
+        links = read_description(folder).links
+        if (file := folder / LABELS_FILE).exists():
+            names = _names(file)
+    first, second = kinds
+    return Labels(names, links or (_OF_KINDS.get(first.key), _OF_KINDS.get(second.key)))
 
 
 def _names(file: Path) -> dict[str, str]:

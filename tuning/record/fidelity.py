@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.data.kinds import ANY_KINDS, Kinds
@@ -14,6 +11,7 @@ from model.evaluation.epoch_choice import choose_epoch
 from search_spaces.schedule import Schedule
 from tuning.ending import Ending
 from tuning.metric import AUC, metric_label, metric_of
+from tuning.record.study_record import recorded_json
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -115,10 +113,8 @@ def _rungs(client: MlflowClient, runs: Sequence[Any]) -> list[int]:
     study = next((run for run in runs if run.data.tags.get("kind") == "study"), None)
     if study is None or "max_epochs" not in study.data.params:
         return []
-    run_id, name = study.info.run_id, "search_space.json"
-    if name not in {file.path for file in client.list_artifacts(run_id)}:
+    space = recorded_json(client, study.info.run_id, "search_space.json")
+    if space is None:
         return []
-    with tempfile.TemporaryDirectory() as folder:
-        text = Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
-    schedule = Schedule.model_validate(json.loads(text)["schedule"])
+    schedule = Schedule.model_validate(space["schedule"])
     return schedule.rungs(int(study.data.params["max_epochs"]))

@@ -273,8 +273,15 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> list[A
 def recorded_confirmation(client: MlflowClient, experiment_id: str) -> dict[str, Any] | None:
     """The document of a study's latest confirmation; None where it was not confirmed."""
     for run in runs_of(client, experiment_id, "tags.kind = 'study'"):
-        if CONFIRMATION in {one.path for one in client.list_artifacts(run.info.run_id)}:
-            with tempfile.TemporaryDirectory() as folder:
-                path = client.download_artifacts(run.info.run_id, CONFIRMATION, folder)
-                return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        if (found := recorded_json(client, run.info.run_id, CONFIRMATION)) is not None:
+            return dict(found)
     return None
+
+
+def recorded_json(client: MlflowClient, run_id: str, name: str) -> Any | None:
+    """What a JSON artifact at the top of a run holds; None where there is none of this name."""
+    if name not in {file.path for file in client.list_artifacts(run_id)}:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+    return json.loads(text)

@@ -332,23 +332,23 @@ def roc(report: Mapping[str, Any]) -> Figure:
 
 def precision_recall(report: Mapping[str, Any]) -> Figure:
     """A curve per fold, every pair counting once: what a laboratory that tests pairs would see."""
-    figure, axes = _square()
-    for fold in report["curves"]["folds"]:
-        axes.plot(fold["recall_as_is"], fold["precision_as_is"], lw=1.2)
-    axes.set_xlabel("recall")
-    axes.set_ylabel("precision, pairs as they are")
-    return figure
+    return _precision_by_recall(report, "_as_is", "precision, pairs as they are")[0]
 
 
 def precision_recall_balanced(report: Mapping[str, Any]) -> Figure:
     """A curve per fold, both classes weighing alike, as publications draw it."""
-    figure, axes = _square()
-    for fold in report["curves"]["folds"]:
-        axes.plot(fold["recall"], fold["precision"], lw=1.2)
-    axes.set_xlabel("recall")
-    axes.set_ylabel("precision at 1:1")
+    figure, axes = _precision_by_recall(report, "", "precision at 1:1")
     axes.set_ylim(0, 1.02)
     return figure
+
+
+def _precision_by_recall(report: Mapping[str, Any], ending: str, label: str) -> tuple[Figure, Axes]:
+    figure, axes = _square()
+    for fold in report["curves"]["folds"]:
+        axes.plot(fold[f"recall{ending}"], fold[f"precision{ending}"], lw=1.2)
+    axes.set_xlabel("recall")
+    axes.set_ylabel(label)
+    return figure, axes
 
 
 def calibration(report: Mapping[str, Any]) -> Figure:

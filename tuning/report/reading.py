@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +24,7 @@ from tuning.record.leaderboard import (
     ranking_scores,
 )
 from tuning.record.leaderboard import verdict as development_verdict
-from tuning.record.study_record import TRIALS, runs_of
+from tuning.record.study_record import CONFIRMATION, TRIALS, recorded_json, runs_of
 from tuning.registry.conclusion import conclusion, tied_with_best
 from tuning.report.importance import importances
 from tuning.report.winner import top_pairs, try_curves
@@ -67,7 +65,7 @@ def read_report(
     if own is None or not any(run.data.tags.get("kind") == "trial" for run in runs):
         raise InputError(f"{name!r} has no trial yet: there is nothing to report", where="study")
     run_id, tags = own.info.run_id, experiment.tags
-    space_document = _artifact(client, run_id, "search_space.json")
+    space_document = recorded_json(client, run_id, "search_space.json")
     if space_document is None:
         raise InputError(f"{name!r} left no search space in its record", where="study")
     space = SearchSpace.model_validate(space_document)
@@ -75,7 +73,7 @@ def read_report(
     trials = _trials(client, runs, metric)
     finished = [one for one in trials if one["status"] == Ending.FINISHED]
     rows = leaderboard_rows(runs)
-    confirmation = _artifact(client, run_id, "confirmation.json")
+    confirmation = recorded_json(client, run_id, CONFIRMATION)
     missing: dict[str, str] = {}
     importance = importances(space, [one for one in trials if one["ranked"]], metric, missing)
     winner = _winner(rows, confirmation)
@@ -116,7 +114,7 @@ def read_report(
             rungs,
         ),
         "curves": curves,
-        "calibration": _artifact(client, run_id, "calibration.json"),
+        "calibration": recorded_json(client, run_id, "calibration.json"),
         "model": version,
         "top_pairs": pairs,
         "missing": missing,
@@ -173,7 +171,7 @@ def _protocol(client: MlflowClient, run_id: str, name: str, kinds: Kinds) -> dic
 
     ``groups`` are (name, group) pairs where the study had a file of its own, else None.
     """
-    document = _artifact(client, run_id, "protocol.json")
+    document = recorded_json(client, run_id, "protocol.json")
     if document is None:
         return {
             "name": name,
@@ -182,11 +180,3 @@ def _protocol(client: MlflowClient, run_id: str, name: str, kinds: Kinds) -> dic
         }
     groups = None if isinstance(document["grouping"], str) else document["grouping"]
     return {"name": name, "meaning": in_words_of(document["meaning"], kinds), "groups": groups}
-
-
-def _artifact(client: MlflowClient, run_id: str, name: str) -> Any | None:
-    if name not in {file.path for file in client.list_artifacts(run_id)}:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        text = Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
-    return json.loads(text)

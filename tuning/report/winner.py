@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,4 +94,5 @@ def top_pairs(
     }
     known, folder = known_data(found.tags, data, data_dir)
     best = rank_network(f"{found.name}/{found.version}", TOP_PAIRS)
-    return version, [row for row in pair_rows(best, known, folder) if not row["known"]]
+    unknown = best.pairs[~best.pairs["known"].astype(bool)]
+    return version, pair_rows(replace(best, pairs=unknown), known, folder)
